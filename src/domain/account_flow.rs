@@ -71,6 +71,29 @@ pub enum FlowCause {
     Grant(Uuid),
 }
 
+/// What the reference of a usage names, which is an id of the platform's own.
+const USAGE: &str = "usage";
+
+/// What references name by ids of ours.
+const NAMED_BY_ID: [(IdKind, &str); 11] = [
+    (IdKind::TopUpOrder, "top_up_order"),
+    (IdKind::Transfer, "transfer"),
+    (IdKind::Hold, "hold"),
+    (IdKind::Grant, "grant"),
+    (IdKind::Payment, "payment"),
+    (IdKind::Refund, "refund"),
+    (IdKind::Dispute, "dispute"),
+    (IdKind::Adjustment, "adjustment"),
+    (IdKind::UnappliedDecision, "unapplied_decision"),
+    (IdKind::Payout, "payout"),
+    (IdKind::WriteOff, "write_off"),
+];
+
+/// Every kind of thing that a reference can name.
+pub fn reference_types() -> impl Iterator<Item = &'static str> {
+    NAMED_BY_ID.into_iter().map(|(_, name)| name).chain([USAGE])
+}
+
 impl AccountFlow {
     /// What kind of thing the reference names: `usage`, `top_up_order`, `transfer`, `hold`, and others. `None` where
     /// there is no reference, or an older text.
@@ -78,23 +101,9 @@ impl AccountFlow {
     pub fn reference_type(&self) -> Option<&'static str> {
         let reference = self.reference.as_deref()?;
         if matches!(self.kind, EntryKind::Usage | EntryKind::Reversal) {
-            return Some("usage");
+            return Some(USAGE);
         }
-        [
-            (IdKind::TopUpOrder, "top_up_order"),
-            (IdKind::Transfer, "transfer"),
-            (IdKind::Hold, "hold"),
-            (IdKind::Grant, "grant"),
-            (IdKind::Payment, "payment"),
-            (IdKind::Refund, "refund"),
-            (IdKind::Dispute, "dispute"),
-            (IdKind::Adjustment, "adjustment"),
-            (IdKind::UnappliedDecision, "unapplied_decision"),
-            (IdKind::Payout, "payout"),
-            (IdKind::WriteOff, "write_off"),
-        ]
-        .into_iter()
-        .find_map(|(kind, name)| kind.parse(reference).map(|_| name))
+        NAMED_BY_ID.into_iter().find_map(|(kind, name)| kind.parse(reference).map(|_| name))
     }
 
     /// The order, the transfer or the grant that the reference names.

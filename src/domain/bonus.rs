@@ -101,6 +101,10 @@ impl BonusStanding {
     }
 }
 
+/// Why an order has no bonus, although a tier fits it: the tier serves a customer once, and another order of the
+/// customer names it, or was the first top-up.
+pub const RESERVED: &str = "bonus_reserved";
+
 /// The bonus tier of an order, as it was when the order was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BonusTerms {
@@ -120,6 +124,12 @@ impl BonusTerms {
     #[must_use]
     pub fn expires_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.expires_after_days.map(|days| now + Duration::days(i64::from(days)))
+    }
+
+    /// Why there is no bonus, as a code; `None` where nothing was withheld.
+    #[must_use]
+    pub fn reason_code(&self) -> Option<&'static str> {
+        self.reserved.then_some(RESERVED)
     }
 
     /// The terms of an order whose bonus another one has, or has made void.

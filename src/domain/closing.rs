@@ -167,9 +167,9 @@ pub struct Waits {
 }
 
 impl Waits {
-    /// What there is, by name.
+    /// How many there are of each, by name.
     #[must_use]
-    pub fn named(&self) -> Vec<(&'static str, i64)> {
+    pub fn all(&self) -> [(&'static str, i64); 8] {
         [
             ("open_orders", self.open_orders),
             ("open_holds", self.open_holds),
@@ -180,9 +180,12 @@ impl Waits {
             ("open_refunds", self.open_refunds),
             ("open_payouts", self.open_payouts),
         ]
-        .into_iter()
-        .filter(|(_, count)| *count > 0)
-        .collect()
+    }
+
+    /// What there is, by name.
+    #[must_use]
+    pub fn named(&self) -> Vec<(&'static str, i64)> {
+        self.all().into_iter().filter(|(_, count)| *count > 0).collect()
     }
 
     /// Whether nothing is open, so that what is left can be given back.

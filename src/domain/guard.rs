@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, Utc};
 
 use super::money::Money;
-use super::posting::{CapReached, Refusal};
+use super::posting::{CapPeriod, CapReached, Refusal};
 use super::wallet_key::WalletKey;
 
 /// Caps on the consumption of a product, or from the main wallet. A product's usage counts against the product's
@@ -31,8 +31,10 @@ impl SpendGuard {
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         let (today, this_month) = self.spent(now);
-        let periods =
-            [("day", self.daily_cap, today, day_ends(now)), ("month", self.monthly_cap, this_month, month_ends(now))];
+        let periods = [
+            (CapPeriod::Day, self.daily_cap, today, day_ends(now)),
+            (CapPeriod::Month, self.monthly_cap, this_month, month_ends(now)),
+        ];
         for (period, cap, spent, resets_at) in periods {
             if let Some(cap) = cap
                 && spent + held + amount > cap

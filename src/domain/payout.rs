@@ -31,6 +31,8 @@ pub enum MissingDetails {
 }
 
 impl MissingDetails {
+    pub const ALL: [Self; 2] = [Self::BillingProfile, Self::BankAccount];
+
     /// What is missing of a customer whose profile names this bank account.
     #[must_use]
     pub fn of(profile: Option<Option<&str>>) -> Option<Self> {

@@ -17,7 +17,7 @@ use super::product::Product;
 use super::take_back::{Reach, TakeBackId, TakeBackOrigin, TakenFrom};
 use super::wallet_key::WalletKey;
 
-pub use super::refusal::{CapReached, Refusal, Shortfall};
+pub use super::refusal::{CapPeriod, CapReached, Refusal, Shortfall};
 
 /// What to do when a deduction exceeds what is available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

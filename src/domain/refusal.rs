@@ -1,5 +1,7 @@
 //! Why a posting was not booked.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 
 use super::money::Money;
@@ -14,13 +16,28 @@ pub struct Shortfall {
     pub held: Money,
 }
 
+/// The period of a spending cap, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CapPeriod {
+    Day,
+    Month,
+}
+
+impl fmt::Display for CapPeriod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Day => "day",
+            Self::Month => "month",
+        })
+    }
+}
+
 /// The spending cap that a posting would exceed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CapReached {
     /// The wallet that the cap belongs to.
     pub wallet: WalletKey,
-    /// `day` or `month`.
-    pub period: &'static str,
+    pub period: CapPeriod,
     pub cap: Money,
     /// In this period so far, with what open holds reserve.
     pub spent: Money,

@@ -113,13 +113,29 @@ pub enum FoundId {
     Customer(CustomerId),
 }
 
+/// What a text can match, as the statements of the search name it.
+pub const MATCHES: [&str; 12] = [
+    "reference",
+    "id",
+    "amount",
+    "customer_id",
+    "name",
+    "email",
+    "remitter",
+    "bank_transaction_id",
+    "provider_reference",
+    "provider_payment_id",
+    "provider_refund_id",
+    "provider_dispute_id",
+];
+
 /// One thing that was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     pub kind: FoundKind,
     pub id: FoundId,
     pub customer: Option<CustomerId>,
-    /// What the text matched: `id`, `reference`, `amount`, …
+    /// What the text matched: one of [`MATCHES`].
     pub matched: String,
     pub status: Option<String>,
     pub money: Option<Money>,

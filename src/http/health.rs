@@ -12,9 +12,15 @@ use crate::http::edge::problem::Failure;
 /// The state of a process.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
-    /// `ok`, or `ready`.
-    #[schema(max_length = 16, example = "ok")]
-    status: &'static str,
+    status: HealthStatus,
+}
+
+/// `ok`: the process serves requests. `ready`: money can be booked.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthStatus {
+    Ok,
+    Ready,
 }
 
 /// Get health
@@ -27,7 +33,7 @@ pub struct Health {
 )]
 #[get("/healthz")]
 pub async fn get_health() -> HttpResponse {
-    HttpResponse::Ok().json(Health { status: "ok" })
+    HttpResponse::Ok().json(Health { status: HealthStatus::Ok })
 }
 
 /// Get readiness
@@ -45,7 +51,7 @@ pub async fn get_health() -> HttpResponse {
 #[get("/readyz")]
 pub async fn get_readiness(app: web::Data<App>) -> Result<HttpResponse, Failure> {
     health::ready(&app).await?;
-    Ok(HttpResponse::Ok().json(Health { status: "ready" }))
+    Ok(HttpResponse::Ok().json(Health { status: HealthStatus::Ready }))
 }
 
 /// Returns what was measured so far, in Prometheus' text format.

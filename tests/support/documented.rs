@@ -72,8 +72,10 @@ pub fn misfits(document: &Value, schema: &Value, value: &Value, at: &str, found:
     if *kinds != kind && kinds.as_array().is_none_or(|kinds| !kinds.iter().any(|one| one == kind)) {
         return found.push(format!("{at} is {kind}, and not {kinds}"));
     }
-    if schema["enum"].as_array().is_some_and(|values| !values.contains(value)) {
-        found.push(format!("{at} is {value}, which is not in the list"));
+    for list in ["enum", "x-extensible-enum"] {
+        if schema[list].as_array().is_some_and(|values| !values.contains(value) && !value.is_null()) {
+            found.push(format!("{at} is {value}, which the list does not name"));
+        }
     }
     for (n, item) in value.as_array().into_iter().flatten().enumerate() {
         misfits(document, &schema["items"], item, &format!("{at}/{n}"), found);
@@ -84,7 +86,9 @@ pub fn misfits(document: &Value, schema: &Value, value: &Value, at: &str, found:
             found.push(format!("{at}/{name} is missing"));
         }
     }
-    for (name, field) in fields {
+    // Some objects have what others wrote into them.
+    let is_described = schema.get("properties").is_some() || schema.get("additionalProperties").is_some();
+    for (name, field) in fields.iter().filter(|_| is_described) {
         let of_field = schema["properties"].get(name).or_else(|| schema.get("additionalProperties"));
         match of_field.filter(|of_field| of_field.is_object()) {
             Some(of_field) => misfits(document, of_field, field, &format!("{at}/{name}"), found),

@@ -90,8 +90,8 @@ impl Eligibility {
 
     /// The reason as a code, for programs.
     #[must_use]
-    pub fn reason_code(&self) -> Option<String> {
-        self.refusal.as_ref().map(|refusal| refusal.code().to_string())
+    pub fn reason_code(&self) -> Option<Code> {
+        self.refusal.as_ref().map(Ineligible::code)
     }
 }
 
@@ -116,6 +116,19 @@ pub enum Ineligible {
 }
 
 impl Ineligible {
+    /// Every code of [`Ineligible::code`].
+    pub const CODES: [Code; 9] = [
+        Code::ChannelWrongCurrency,
+        Code::ProductsOnly,
+        Code::ChannelNotAvailable,
+        Code::ChannelNotOffered,
+        Code::BillingProfileRequired,
+        Code::ChannelWrongCountry,
+        Code::BelowMinimum,
+        Code::AboveMaximum,
+        Code::NothingToCredit,
+    ];
+
     /// The stable code of validation errors.
     #[must_use]
     pub fn code(&self) -> Code {

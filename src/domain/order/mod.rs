@@ -26,7 +26,7 @@ mod timeline;
 pub use filter::{AmountRange, OrderFilter, TimeRange, Worklist};
 pub use reason::OrderReason;
 pub use state::{Awaited, Completion, FailedBy, OrderState, OrderStatus};
-pub use timeline::TimelineEntry;
+pub use timeline::{TIMELINE_EVENTS, TimelineEntry};
 
 /// Who sends a bank transfer, as the customer declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,6 +27,18 @@ pub enum OrderReason {
 }
 
 impl OrderReason {
+    pub const ALL: [Self; 9] = [
+        Self::AwaitingProvider,
+        Self::PaymentDeclined,
+        Self::AwaitingSecondOperator,
+        Self::ShortPayment,
+        Self::PaymentFailed,
+        Self::GivenUp,
+        Self::Rejected,
+        Self::OutOfTime,
+        Self::PaymentReturned,
+    ];
+
     /// The reason of a state; `None` for a state that needs none.
     #[must_use]
     pub fn of(state: OrderState) -> Option<Self> {
@@ -109,7 +121,7 @@ mod tests {
         let awaited = Awaited::ALL.map(OrderState::Processing);
         let failed = FailedBy::ALL.map(OrderState::Failed);
         let reasons: Vec<OrderReason> = awaited.into_iter().chain(failed).filter_map(OrderReason::of).collect();
-        assert_eq!(reasons.len(), Awaited::ALL.len() + FailedBy::ALL.len());
+        assert_eq!(reasons, OrderReason::ALL);
         for reason in reasons {
             assert_eq!(reason.sentence(Language::English), None);
             for (language, end) in [(Language::Chinese, '。'), (Language::Vietnamese, '.')] {

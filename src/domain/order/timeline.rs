@@ -4,6 +4,52 @@ use chrono::{DateTime, Utc};
 
 use super::OrderStatus;
 
+/// What happens to an order, as its timeline names it.
+pub const TIMELINE_EVENTS: [&str; 42] = [
+    "created",
+    "payment_started",
+    "provider_unreachable",
+    "attempt_replaced",
+    "checked",
+    "held_for_review",
+    "processing",
+    "credited",
+    "completed",
+    "cancelled",
+    "failed",
+    "expired",
+    "payment_unapplied",
+    "payment_applied",
+    "payment_returned",
+    "payment_corrected",
+    "payment_refunded",
+    "payment_questioned",
+    "transfer_slip_uploaded",
+    "bank_account_changed",
+    "approval_proposed",
+    "approval_replaced",
+    "approval_withdrawn",
+    "approved",
+    "approval_reversed",
+    "reversal_proposed",
+    "reversal_withdrawn",
+    "refund_requested",
+    "refund_request_refused",
+    "refund_request_withdrawn",
+    "refund_proposed",
+    "refund_started",
+    "refund_approved",
+    "refund_adopted",
+    "refund_unexplained",
+    "refund_succeeded",
+    "refund_failed",
+    "dispute_opened",
+    "dispute_won",
+    "dispute_lost",
+    "dispute_reversed",
+    "dispute_evidence_sent",
+];
+
 /// What two operators have to settle with each other. Customers do not see it.
 const AMONG_OPERATORS: [&str; 6] = [
     "approval_proposed",

@@ -54,6 +54,8 @@ pub enum DisabledBecause {
 }
 
 impl DisabledBecause {
+    pub const ALL: [Self; 2] = [Self::Gone, Self::Failing];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -17,7 +17,7 @@ use crate::app::error::FieldError;
 use crate::domain::code::Code;
 use crate::providers::ProviderError;
 
-pub use super::shortfalls::{ChangedPrice, InsufficientFunds, SpendCap, TakenBackDebt};
+pub use super::shortfalls::{ChangedPrice, InsufficientFunds, SpendCap, SpendCapPeriod, TakenBackDebt};
 
 /// Why a request failed (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -38,7 +38,8 @@ pub struct Problem {
     /// The path of the request.
     #[schema(max_length = 2000, example = "/v1/top-up-orders")]
     pub instance: String,
-    /// The stable code of the problem. Programs should branch on it.
+    /// The stable code of the problem. Programs should branch on it. New codes may be added: a client must take one
+    /// that it does not know, and can go by `status` then.
     #[schema(max_length = 64, pattern = "^[a-z0-9_]+$", example = "validation_failed")]
     pub code: String,
     /// The request's id. Quote it when you report the problem.
@@ -72,7 +73,7 @@ pub struct ProblemField {
     /// A JSON pointer into the body (`/amount`; the empty text is the whole body), or `?name` for a query parameter.
     #[schema(max_length = 1000, example = "/amount")]
     pub pointer: String,
-    /// The stable code of the rule.
+    /// The stable code of the rule. New codes may be added: a client must take one that it does not know.
     #[schema(max_length = 64, pattern = "^[a-z0-9_]+$", example = "too_precise")]
     pub code: String,
     /// The rule, in words for people. It goes on after the name of the field, or is a sentence of its own.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::wire::{Amount, CurrencyCode, ProductCode, SignedAmount};
 use crate::domain::catalogue::Price;
 use crate::domain::money::Money;
-use crate::domain::posting::{CapReached, Shortfall};
+use crate::domain::posting::{CapPeriod, CapReached, Shortfall};
 
 /// The wallet that has too little money, and how much is missing.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -71,12 +71,27 @@ impl From<Price> for ChangedPrice {
     }
 }
 
+/// The period of a spending cap: a day or a month, in UTC.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SpendCapPeriod {
+    Day,
+    Month,
+}
+
+impl From<CapPeriod> for SpendCapPeriod {
+    fn from(period: CapPeriod) -> Self {
+        match period {
+            CapPeriod::Day => Self::Day,
+            CapPeriod::Month => Self::Month,
+        }
+    }
+}
+
 /// The spending cap that is reached.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SpendCap {
-    /// The period of the cap: `day` or `month`, in UTC.
-    #[schema(max_length = 8, example = "day")]
-    pub period: String,
+    pub period: SpendCapPeriod,
     pub currency: CurrencyCode,
     pub product: Option<ProductCode>,
     pub cap: Amount,
@@ -103,7 +118,7 @@ pub(super) fn insufficient_funds(short: &Shortfall) -> InsufficientFunds {
 pub(super) fn spend_cap(reached: &CapReached) -> SpendCap {
     let currency = reached.wallet.currency;
     SpendCap {
-        period: reached.period.to_owned(),
+        period: reached.period.into(),
         currency: CurrencyCode::of(currency),
         product: ProductCode::of_product(&reached.wallet.product),
         cap: reached.cap.into(),

@@ -34,8 +34,8 @@ fields of requests, new fields of answers, new error codes for new situations. I
 do not know. What would break a client that follows this document gets a new path, `/v2`, beside the old one.\n\n\
 **Lists of values.** A list that is written as an `enum` is closed: it keeps its values within `/v1`. All other \
 codes are open strings, and their lists may grow: error codes, types of events, events on an order's timeline, \
-reasons, providers. A client must take a value that it does not know, show it or pass it on, and do nothing else \
-with it.\n\n\
+reasons, providers. `x-extensible-enum` has the values of this version. A client must take a value that it does not \
+know, show it or pass it on, and do nothing else with it.\n\n\
 **Deprecation.** An operation or a field that is to go is marked `deprecated` here and in the release notes, which \
 name what replaces it. It keeps working for at least twelve months, and its answers carry the headers `Deprecation` \
 (RFC 9745) and `Sunset` (RFC 8594) as soon as the day is known. `topup openapi --compare FILE` lists what has \

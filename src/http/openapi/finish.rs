@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::codes::{self, Takes};
-use super::{about, examples, inline, nullable, shared, webhooks};
+use super::{about, examples, inline, nullable, open_lists, shared, webhooks};
 use crate::domain::code::Code;
 use crate::http::v1::balances::body::messages::MESSAGES;
 
@@ -65,14 +65,18 @@ pub(super) fn finish(mut generated: Value) -> Value {
             } },
         },
     });
-    require_nulls(&mut document);
+    for name in schemas_of_answers(&document) {
+        if let Some(schema) = document.pointer_mut(name.trim_start_matches('#')) {
+            require_nulls(schema);
+            open_lists::describe(schema);
+        }
+    }
     examples::add(&mut document);
     document
 }
 
-/// Makes the fields of answers that may be null required: the service always sends them. What is left is what a union
-/// leaves out: `data` of an event has the object that its type is about, and a problem has the fields of its code.
-fn require_nulls(document: &mut Value) {
+/// The schemas that only answers, messages and events have, as references.
+fn schemas_of_answers(document: &Value) -> Vec<String> {
     let (mut sent, mut got) = (BTreeSet::new(), BTreeSet::from(["#/components/schemas/Event".to_owned()]));
     let operations = document.get("paths").and_then(Value::as_object).into_iter().flatten();
     for operation in operations.filter_map(|(_, item)| item.as_object()).flatten().map(|(_, operation)| operation) {
@@ -80,19 +84,21 @@ fn require_nulls(document: &mut Value) {
         references(document, operation.get("responses"), &mut got);
     }
     references(document, document.pointer("/components/schemas/Event"), &mut got);
-    for name in got.difference(&sent) {
-        let Some(schema) = document.pointer_mut(name.trim_start_matches('#')).and_then(Value::as_object_mut) else {
-            continue;
-        };
-        let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-        let nulls: Vec<Value> =
-            properties.filter(|(_, field)| nullable::may_be_null(field)).map(|(name, _)| json!(name)).collect();
-        if let Some(required) = schema.entry("required").or_insert_with(|| json!([])).as_array_mut() {
-            required.extend(nulls);
-        }
-        if schema.get("required").and_then(Value::as_array).is_some_and(Vec::is_empty) {
-            schema.remove("required");
-        }
+    got.difference(&sent).cloned().collect()
+}
+
+/// Makes the fields of an answer that may be null required: the service always sends them. What is left is what a union
+/// leaves out: `data` of an event has the object that its type is about, and a problem has the fields of its code.
+fn require_nulls(schema: &mut Value) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let nulls: Vec<Value> =
+        properties.filter(|(_, field)| nullable::may_be_null(field)).map(|(name, _)| json!(name)).collect();
+    if let Some(required) = schema.entry("required").or_insert_with(|| json!([])).as_array_mut() {
+        required.extend(nulls);
+    }
+    if schema.get("required").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+        schema.remove("required");
     }
 }
 

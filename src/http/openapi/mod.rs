@@ -6,8 +6,9 @@
 //! operator needs; without one it is `read`. The table in
 //! `codes` has the error codes of each operation. `finish` adds what all operations have in common: the failures with
 //! their codes, the request id, the descriptions of usual parameters. `examples` composes an example for each answer,
-//! `inline` writes out the schemas of wire texts, and `nullable` knows the references that may be null. `older` writes
-//! the document in the format 3.0, and `compare` finds what a change would break.
+//! `inline` writes out the schemas of wire texts, `nullable` knows the references that may be null, and `open_lists`
+//! names the values of lists that may grow. `older` writes the document in the format 3.0, and `compare` finds what a
+//! change would break.
 
 mod about;
 mod codes;
@@ -18,6 +19,7 @@ mod finish;
 mod inline;
 mod nullable;
 mod older;
+mod open_lists;
 mod shared;
 mod webhooks;
 
@@ -29,7 +31,7 @@ use utoipa_actix_web::AppExt;
 
 use super::routes;
 use crate::http::edge::page::SortName;
-use crate::http::edge::problem::{InsufficientFunds, Problem, ProblemField, SpendCap};
+use crate::http::edge::problem::{InsufficientFunds, Problem, ProblemField, SpendCap, SpendCapPeriod};
 use crate::http::v1::admin::disputes::DisputeWorklist;
 use crate::http::v1::admin::reports::body::{ReportPeriod, ReportSplit};
 use crate::http::v1::balances::body::messages::{
@@ -45,6 +47,7 @@ use crate::http::v1::top_up_orders::body::list::OrderWorklist;
     ProblemField,
     InsufficientFunds,
     SpendCap,
+    SpendCapPeriod,
     SortName,
     OrderWorklist,
     DisputeWorklist,

@@ -17,8 +17,8 @@ use crate::http::edge::language::Speaks;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::CustomerQuery;
 use crate::http::edge::wire::{
-    Amount, AppliedTax, BonusReasonCode, CurrencyCode, PaymentChannel, ProcessingDays, ProductCode, ProductFilter,
-    QuoteId,
+    Amount, AppliedTax, BonusReasonCode, ChannelReasonCode, CurrencyCode, PaymentChannel, ProcessingDays, ProductCode,
+    ProductFilter, QuoteId,
 };
 
 /// The top-up to price.
@@ -92,9 +92,8 @@ pub struct QuotedChannel {
     /// Why the customer cannot use the channel, in words for the customer; null if the customer can.
     #[schema(max_length = 5000, example = "VNPay takes VND only.")]
     reason: Option<String>,
-    /// The reason for programs, one of the error codes; null if the customer can. The list may grow.
-    #[schema(max_length = 64, example = "channel_wrong_currency")]
-    reason_code: Option<String>,
+    /// The reason for programs; null if the customer can.
+    reason_code: Option<ChannelReasonCode>,
     /// Whether to recommend this channel. Several can be recommended.
     recommended: bool,
     /// The least that can be paid.
@@ -120,7 +119,7 @@ fn quoted(one: &Eligibility, price: Option<Price>, language: Language) -> Quoted
         channel: one.channel.into(),
         eligible: one.is_eligible(),
         reason: one.reason(language),
-        reason_code: one.reason_code(),
+        reason_code: one.reason_code().map(|code| ChannelReasonCode::new(code.as_str())),
         recommended: one.recommended,
         minimum: Amount::from(one.minimum),
         maximum: Amount::from(one.maximum),
@@ -151,7 +150,7 @@ impl Quote {
             tax_included: price.map(|price| Amount::from(price.tax_included)),
             tax_rule: price.and_then(|price| price.tax_rule).map(AppliedTax::from),
             bonus: price.map(|price| Amount::from(price.bonus)),
-            bonus_reason_code: price.and_then(|price| BonusReasonCode::of(&price.bonus_terms)),
+            bonus_reason_code: price.and_then(|price| price.bonus_terms.reason_code()).map(BonusReasonCode::new),
             credited_amount: price.map(|price| Amount::from(price.credited)),
             channels: quote.channels.iter().map(|(one, price)| quoted(one, *price, language)).collect(),
         }

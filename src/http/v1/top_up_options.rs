@@ -19,8 +19,8 @@ use crate::http::edge::language::Speaks;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::customer_of;
 use crate::http::edge::wire::{
-    AgreementVersion, Amount, AppliedTax, BonusUseName, CurrencyCode, CustomerIdText, LanguageTag, PaymentChannel,
-    ProcessingDays, ProductCode, ProductFilter,
+    AgreementVersion, Amount, AppliedTax, BonusUseName, ChannelReasonCode, CurrencyCode, CustomerIdText, LanguageTag,
+    PaymentChannel, ProcessingDays, ProductCode, ProductFilter,
 };
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -187,9 +187,8 @@ pub struct ChannelOption {
     /// Why the customer cannot use the channel, in words for the customer; null if the customer can.
     #[schema(max_length = 5000, example = "VNPay takes VND only.")]
     reason: Option<String>,
-    /// The reason for programs, one of the error codes; null if the customer can. The list may grow.
-    #[schema(max_length = 64, example = "channel_wrong_currency")]
-    reason_code: Option<String>,
+    /// The reason for programs; null if the customer can.
+    reason_code: Option<ChannelReasonCode>,
     /// Whether to recommend this channel. Several can be recommended.
     recommended: bool,
     /// The least that can be paid.
@@ -209,7 +208,7 @@ impl ChannelOption {
             channel: one.channel.into(),
             eligible: one.is_eligible(),
             reason: one.reason(language),
-            reason_code: one.reason_code(),
+            reason_code: one.reason_code().map(|code| ChannelReasonCode::new(code.as_str())),
             recommended: one.recommended,
             minimum: Amount::from(one.minimum),
             maximum: Amount::from(one.maximum),

@@ -59,7 +59,12 @@ impl Form for ActionForm {
     const NAME: &'static str = "AuditAction";
 
     fn shape() -> Shape {
-        Shape { max_length: 64, example: Cow::Borrowed("product.saved"), ..Shape::default() }
+        Shape {
+            description: Some("What was done: a noun and a verb. New ones may be added."),
+            max_length: 64,
+            example: Cow::Borrowed("product.saved"),
+            ..Shape::default()
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::bonus::{BonusTerms, BonusUse};
+use crate::domain::bonus::BonusUse;
 
 /// How often one customer gets the bonus of a tier: each time, once, or with the first top-up only.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -32,21 +32,5 @@ impl From<BonusUseName> for BonusUse {
             BonusUseName::Once => Self::Once,
             BonusUseName::FirstTopUp => Self::FirstTopUp,
         }
-    }
-}
-
-/// Why an order has no bonus, although a tier fits it.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BonusReasonCode {
-    /// The tier serves a customer once, and another order of the customer names it, or was the first top-up.
-    BonusReserved,
-}
-
-impl BonusReasonCode {
-    /// The reason of these terms; `None` where nothing was withheld.
-    #[must_use]
-    pub fn of(terms: &BonusTerms) -> Option<Self> {
-        terms.reserved.then_some(Self::BonusReserved)
     }
 }

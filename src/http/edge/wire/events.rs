@@ -27,10 +27,11 @@ impl Form for EventTypeForm {
 
     fn shape() -> Shape {
         Shape {
-            description: Some("What happened. New types may be added; ignore those that you do not know."),
+            description: Some("What happened."),
             pattern: Some(Cow::Borrowed(r"^[a-z_]+\.[a-z_]+$")),
             max_length: 64,
             example: Cow::Borrowed("order.completed"),
+            known: EventKind::ALL.iter().map(|kind| kind.as_str()).collect(),
             ..Shape::default()
         }
     }

@@ -17,6 +17,7 @@ pub mod ids;
 pub mod lists;
 pub mod metadata;
 pub mod names;
+pub mod open;
 pub mod papers;
 pub mod tax;
 pub mod texts;
@@ -37,7 +38,7 @@ use crate::domain::code::Code;
 
 pub use amounts::{Amount, SignedAmount};
 pub use audit::{Actor, AuditAction, AuditTarget, SearchText};
-pub use bonus::{BonusReasonCode, BonusUseName};
+pub use bonus::BonusUseName;
 pub use calendar::MonthText;
 pub use channels::{PaymentChannel, ProcessingDays};
 pub use events::{EventType, FeedCursor};
@@ -52,6 +53,10 @@ pub use metadata::{Metadata, read_client_data};
 pub use names::{
     AgreementVersion, CountryCode, CurrencyCode, CustomerIdText, DedupeId, LanguageTag, PercentText, ProductCode,
     ProductFilter, ProviderText, ReferenceCode, ReferenceFilter,
+};
+pub use open::{
+    BonusReasonCode, ChannelReasonCode, ClosingWaitName, DisabledReason, EntryKindName, OrderEventName,
+    OrderReasonCode, ProviderCode, ReferenceType, SearchMatch,
 };
 pub use papers::{EInvoiceNumber, EInvoiceUrl, PaperNumberText};
 pub use tax::{AppliedTax, TaxedAtName};
@@ -69,6 +74,8 @@ pub struct Shape {
     pub min_length: Option<usize>,
     pub max_length: usize,
     pub example: Cow<'static, str>,
+    /// The values of today, where the text is one of a list that may grow.
+    pub known: Vec<&'static str>,
     /// What null means, where an optional field of this kind has no description of its own.
     pub null: Option<&'static str>,
 }
@@ -220,6 +227,9 @@ impl<F: Form> ToSchema for Text<F> {
     }
 }
 
+/// Where the document has the values of today of a list that may grow.
+pub const KNOWN_VALUES: &str = "x-extensible-enum";
+
 /// A schema that the document shows in place of a reference to it.
 #[derive(Debug, Clone)]
 pub struct Inlined {
@@ -234,6 +244,9 @@ fn text<F: Form>() -> Inlined {
     let mut schema = serde_json::to_value(Text::<F>::schema()).unwrap_or_default();
     if let Some(fields) = schema.as_object_mut() {
         fields.insert("example".to_owned(), Value::from(shape.example));
+        if !shape.known.is_empty() {
+            fields.insert(KNOWN_VALUES.to_owned(), Value::from(shape.known));
+        }
     }
     Inlined { name: F::NAME, schema, null: shape.null }
 }
@@ -250,6 +263,7 @@ pub fn inlined() -> Vec<Inlined> {
     all.extend(events::forms());
     all.extend(calendar::forms());
     all.extend(papers::forms());
+    all.extend(open::forms());
     all
 }
 

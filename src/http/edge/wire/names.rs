@@ -281,14 +281,6 @@ impl TextRule for ProviderForm {
     }
 }
 
-impl Show for ProviderForm {
-    type Value = ProviderName;
-
-    fn show(provider: &ProviderName) -> String {
-        provider.as_str().to_owned()
-    }
-}
-
 #[derive(Debug)]
 pub enum ReferenceForm {}
 

@@ -10,7 +10,7 @@ use crate::domain::account_flow;
 use crate::domain::flow_type::FlowType;
 use crate::http::edge::wire::{
     ClientReference, CurrencyCode, Description, FlowIdText, Metadata, PaymentChannel, ProductCode, ReferenceCode,
-    SignedAmount,
+    ReferenceType, SignedAmount,
 };
 
 /// What a flow did.
@@ -73,10 +73,7 @@ pub struct AccountFlow {
     /// The order, transfer, hold or usage that the flow belongs to.
     #[schema(max_length = 200, example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
     reference: Option<String>,
-    /// What kind of thing the reference names: `usage`, `top_up_order`, `transfer`, `hold`, `grant`, `payment`,
-    /// `refund`, `dispute`, `adjustment`, `unapplied_decision`. The list may grow.
-    #[schema(max_length = 64, pattern = "^[a-z_]+$", example = "top_up_order")]
-    reference_type: Option<String>,
+    reference_type: Option<ReferenceType>,
     /// How the order was paid that the reference names; null for other things, and outside of lists.
     channel: Option<PaymentChannel>,
     /// The short code of the order that the reference names, as people know it; null for other things.
@@ -127,7 +124,7 @@ impl From<&account_flow::AccountFlow> for AccountFlow {
             product: ProductCode::of_product(&flow.product),
             balance_after: flow.balance_after.into(),
             reference: flow.reference.clone(),
-            reference_type: flow.reference_type().map(str::to_owned),
+            reference_type: flow.reference_type().map(ReferenceType::new),
             channel: None,
             order_reference: None,
             other_wallet: None,

@@ -27,7 +27,7 @@ pub struct AuditLogEntry {
     actor: Actor,
     /// The API key that the actor acted with; null for a token.
     api_key_id: Option<ApiKeyId>,
-    /// What was done.
+    /// What was done: a noun and a verb. This list may grow: a client must take a value that it does not know.
     action: AuditAction,
     /// What it was done to.
     target: AuditTarget,

@@ -14,7 +14,7 @@ use crate::http::edge::auth::{AsOperator, FINANCE};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::times;
-use crate::http::edge::wire::{Amount, CurrencyCode, ProviderText};
+use crate::http::edge::wire::{Amount, CurrencyCode, ProviderCode};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +32,7 @@ struct ReconciliationQuery {
 /// A day of a company against our records.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReconciliationReport {
-    provider: ProviderText,
+    provider: ProviderCode,
     from: DateTime<Utc>,
     /// The day ends before this moment.
     to: DateTime<Utc>,
@@ -170,7 +170,7 @@ fn payout(one: &CompanyMovement) -> ReconciliationPayout {
 /// 500 for a difference without an amount, which cannot happen.
 pub fn report(day: &Reconciled) -> Result<ReconciliationReport, Error> {
     Ok(ReconciliationReport {
-        provider: ProviderText::new(day.provider.as_str()),
+        provider: ProviderCode::new(day.provider.as_str()),
         from: day.span.from,
         to: day.span.to,
         has_list: day.has_list,

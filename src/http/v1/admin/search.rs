@@ -10,7 +10,7 @@ use crate::domain::search::{Found, FoundId, FoundKind};
 use crate::http::edge::auth::AsOperator;
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::problem::Failure;
-use crate::http::edge::wire::{Amount, CurrencyCode, CustomerIdText, SearchText};
+use crate::http::edge::wire::{Amount, CurrencyCode, CustomerIdText, SearchMatch, SearchText};
 
 /// What a search found.
 #[derive(Debug, Serialize, ToSchema)]
@@ -32,11 +32,9 @@ pub struct SearchResult {
     id: String,
     /// Whose it is; null for money that names no order of ours.
     customer_id: Option<CustomerIdText>,
-    /// What the text matched: `id`, `reference`, `provider_reference`, `provider_payment_id`, `bank_transaction_id`,
-    /// `remitter`, `amount`, `customer_id`, `name`, `email`, and others. The list may grow.
-    #[schema(max_length = 64, example = "reference")]
-    matched: String,
-    /// Its status; null for payments and customers.
+    matched: SearchMatch,
+    /// Its status, as its kind has them; null for payments and customers. This list may grow: a client must take a
+    /// value that it does not know.
     #[schema(max_length = 64, example = "completed")]
     status: Option<String>,
     currency: Option<CurrencyCode>,
@@ -71,7 +69,7 @@ impl From<&Found> for SearchResult {
                 FoundId::Customer(customer) => customer.to_string(),
             },
             customer_id: found.customer.as_ref().map(CustomerIdText::of),
-            matched: found.matched.clone(),
+            matched: SearchMatch::new(&found.matched),
             status: found.status.clone(),
             currency: found.money.map(|money| CurrencyCode::of(money.currency())),
             amount: found.money.map(Amount::from),

@@ -8,7 +8,7 @@ use crate::app::webhook_endpoints::{EndpointSettings, WithSecret};
 use crate::app::{Error, Problems};
 use crate::domain::webhook::{self, Delivery, EndpointStatus};
 use crate::http::edge::wire::{
-    Actor, EndpointDescription, EventId, EventType, WebhookDeliveryId, WebhookEndpointId, WebhookUrl,
+    Actor, DisabledReason, EndpointDescription, EventId, EventType, WebhookDeliveryId, WebhookEndpointId, WebhookUrl,
 };
 
 /// Where events are to go, and which.
@@ -72,8 +72,7 @@ pub struct WebhookEndpoint {
     status: WebhookEndpointStatus,
     /// Why the service has disabled it: `gone` (it answered 410) or `failing` (every attempt failed for five days);
     /// null otherwise.
-    #[schema(max_length = 16, example = json!(null))]
-    disabled_because: Option<String>,
+    disabled_because: Option<DisabledReason>,
     /// Since when every attempt has failed; null if the last one succeeded.
     failing_since: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -89,7 +88,9 @@ impl From<&webhook::WebhookEndpoint> for WebhookEndpoint {
         let (status, because) = match endpoint.status {
             EndpointStatus::Enabled => (WebhookEndpointStatus::Enabled, None),
             EndpointStatus::Paused => (WebhookEndpointStatus::Paused, None),
-            EndpointStatus::Disabled(because) => (WebhookEndpointStatus::Disabled, Some(because.as_str().to_owned())),
+            EndpointStatus::Disabled(because) => {
+                (WebhookEndpointStatus::Disabled, Some(DisabledReason::new(because.as_str())))
+            }
         };
         Self {
             id: WebhookEndpointId::of(endpoint.id),

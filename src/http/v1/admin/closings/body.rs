@@ -8,7 +8,7 @@ use crate::app::Reader;
 use crate::app::closings::ClosingView;
 use crate::domain::closing::{self, ClosingState};
 use crate::domain::money::Money;
-use crate::http::edge::wire::{Actor, Amount, ClosingId, CurrencyCode, CustomerIdText, Reason};
+use crate::http::edge::wire::{Actor, Amount, ClosingId, ClosingWaitName, CurrencyCode, CustomerIdText, Reason};
 use crate::http::v1::admin::payouts::body::Payout;
 
 /// How far the closing of an account has come.
@@ -59,11 +59,9 @@ impl From<ClosingStatusName> for ClosingState {
 /// Something that a closing waits for.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ClosingWait {
-    /// `open_orders`, `open_holds`, `unapplied_payments`, `freezes`, `open_disputes`, `open_refund_requests`,
-    /// `open_refunds`, `open_payouts`; and where the rest is to be paid out, `billing_profile` for a customer without
-    /// one, or `bank_account` where the profile names no bank account. The list may grow.
-    #[schema(max_length = 40, pattern = "^[a-z_]+$", example = "open_holds")]
-    what: String,
+    /// What is waited for. Where the rest is to be paid out, that is also `billing_profile` for a customer without one,
+    /// or `bank_account` where the profile names no bank account.
+    what: ClosingWaitName,
     /// How many there are.
     #[schema(minimum = 1)]
     count: i64,
@@ -77,7 +75,7 @@ pub fn waits(view: &ClosingView) -> Vec<ClosingWait> {
     }
     let missing = view.missing.map(|missing| (missing.as_str(), 1));
     let named = view.waits.named().into_iter().chain(missing);
-    named.map(|(what, count)| ClosingWait { what: what.to_owned(), count }).collect()
+    named.map(|(what, count)| ClosingWait { what: ClosingWaitName::new(what), count }).collect()
 }
 
 /// A sum in one currency.

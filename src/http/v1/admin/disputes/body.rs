@@ -8,7 +8,7 @@ use crate::app::dispute_cases::DisputeView;
 use crate::domain::dispute;
 use crate::domain::payment::DisputeStatus;
 use crate::http::edge::wire::{
-    Amount, CurrencyCode, CustomerIdText, DisputeId, PaymentIdText, ProviderText, SignedAmount, TopUpOrderId,
+    Amount, CurrencyCode, CustomerIdText, DisputeId, PaymentIdText, ProviderCode, SignedAmount, TopUpOrderId,
 };
 
 /// A dispute. While it is open, and when it is lost, the money is taken from the customer's wallets; what they lack is
@@ -20,7 +20,7 @@ pub struct Dispute {
     order_id: Option<TopUpOrderId>,
     payment_id: Option<PaymentIdText>,
     customer_id: Option<CustomerIdText>,
-    provider: ProviderText,
+    provider: ProviderCode,
     /// The dispute's id at the provider.
     #[schema(max_length = 200, example = "du_1MtJUT2eZvKYlo2CNaw2HvEv")]
     provider_dispute_id: String,
@@ -87,7 +87,7 @@ pub fn dispute_body(dispute: &dispute::Dispute) -> Dispute {
         order_id: dispute.order_id.map(TopUpOrderId::of),
         payment_id: Some(PaymentIdText::of(dispute.payment_id)),
         customer_id: dispute.customer.as_ref().map(CustomerIdText::of),
-        provider: ProviderText::of(dispute.provider),
+        provider: ProviderCode::new(dispute.provider.as_str()),
         provider_dispute_id: dispute.dispute_id.clone(),
         status: dispute.status.into(),
         currency: CurrencyCode::of(dispute.amount.currency()),

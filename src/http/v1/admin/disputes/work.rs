@@ -13,7 +13,7 @@ use crate::http::edge::auth::{Allowed, AsOperator, FINANCE};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::wire::{
-    Actor, Amount, CurrencyCode, DisputeId, MonthText, Note, ProviderText, ReferenceCode, TopUpOrderId,
+    Actor, Amount, CurrencyCode, DisputeId, MonthText, Note, ProviderCode, ReferenceCode, TopUpOrderId,
 };
 
 /// A dispute with the work on it.
@@ -192,7 +192,7 @@ pub async fn send_dispute_evidence(
 pub struct DisputeOutcomeCount {
     /// The month in which they were opened.
     month: MonthText,
-    provider: ProviderText,
+    provider: ProviderCode,
     status: DisputeStatusName,
     currency: CurrencyCode,
     #[schema(minimum = 1, example = 2)]
@@ -205,7 +205,7 @@ impl From<&DisputeOutcome> for DisputeOutcomeCount {
     fn from(outcome: &DisputeOutcome) -> Self {
         Self {
             month: MonthText::of(outcome.month),
-            provider: ProviderText::of(outcome.provider),
+            provider: ProviderCode::new(outcome.provider.as_str()),
             status: outcome.status.into(),
             currency: CurrencyCode::of(outcome.amount.currency()),
             count: outcome.count,

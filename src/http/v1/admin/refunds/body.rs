@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::app::Reader;
 use crate::domain::refund::{self, RefundState};
 use crate::http::edge::wire::{
-    Actor, Amount, CurrencyCode, CustomerIdText, PaymentIdText, ProviderText, Reason, RefundId, SignedAmount,
+    Actor, Amount, CurrencyCode, CustomerIdText, PaymentIdText, ProviderCode, Reason, RefundId, SignedAmount,
     TopUpOrderId,
 };
 
@@ -19,7 +19,7 @@ pub struct Refund {
     order_id: Option<TopUpOrderId>,
     payment_id: PaymentIdText,
     customer_id: Option<CustomerIdText>,
-    provider: ProviderText,
+    provider: ProviderCode,
     /// The refund's id at the provider, or the bank's id of the transfer.
     #[schema(max_length = 200, example = "re_3MmlLrLkdIwHu7ix0uke3Ezy")]
     provider_refund_id: Option<String>,
@@ -105,7 +105,7 @@ pub fn refund_body(refund: &refund::Refund) -> Refund {
         order_id: refund.order_id.map(TopUpOrderId::of),
         payment_id: PaymentIdText::of(refund.payment_id),
         customer_id: refund.customer.as_ref().map(CustomerIdText::of),
-        provider: ProviderText::of(refund.provider),
+        provider: ProviderCode::new(refund.provider.as_str()),
         provider_refund_id: refund.provider_refund_id.clone(),
         status: refund.state.into(),
         currency: CurrencyCode::of(refund.amount.currency()),

@@ -9,7 +9,7 @@ use crate::domain::report::activity::{Activity, RowKey};
 use crate::domain::report::entries::ReportedEntry;
 use crate::domain::report::{self, AgeBucket, ExpiryBucket, GrantAge, Parts};
 use crate::http::edge::wire::{
-    CurrencyCode, CursorText, CustomerIdText, FlowIdText, PaymentChannel, ProductCode, SignedAmount,
+    CurrencyCode, CursorText, CustomerIdText, EntryKindName, FlowIdText, PaymentChannel, ProductCode, SignedAmount,
 };
 
 /// A line of the roll-forward: why what is owed to customers changed.
@@ -285,8 +285,7 @@ pub struct ReportEntry {
     product: Option<ProductCode>,
     line: ReportLine,
     /// What happened, more exactly than the type of the flow says.
-    #[schema(max_length = 32, example = "recharge")]
-    kind: String,
+    kind: EntryKindName,
     change: OwedParts,
     /// The other side.
     #[schema(max_length = 128, example = "provider:stripe")]
@@ -305,7 +304,7 @@ impl From<&ReportedEntry> for ReportEntry {
             currency: CurrencyCode::of(entry.parts.amount.currency()),
             product: ProductCode::of_product(&entry.product),
             line: report::ReportLine::of(entry.kind).into(),
-            kind: entry.kind.name().to_owned(),
+            kind: EntryKindName::new(entry.kind.name()),
             change: entry.parts.into(),
             counterpart: entry.counterpart.to_string(),
             reference: entry.reference.clone(),

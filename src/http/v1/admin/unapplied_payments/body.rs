@@ -10,14 +10,14 @@ use crate::domain::payment::Payment;
 use crate::domain::unapplied::{self, Destination};
 use crate::http::edge::wire::{
     Actor, Amount, BankTransactionId, CurrencyCode, CursorText, CustomerIdText, DecisionId, PaymentIdText, ProductCode,
-    ProviderText, Reason, RefundId, TopUpOrderId,
+    ProviderCode, Reason, RefundId, TopUpOrderId,
 };
 
 /// A verified payment that serves no order, or only in part.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnappliedPayment {
     id: PaymentIdText,
-    provider: ProviderText,
+    provider: ProviderCode,
     /// The platform's account at the provider, or the bank account on which the money arrived.
     #[schema(max_length = 200, example = "default")]
     merchant_account: String,
@@ -43,7 +43,7 @@ impl From<&Payment> for UnappliedPayment {
     fn from(payment: &Payment) -> Self {
         Self {
             id: PaymentIdText::of(payment.id),
-            provider: ProviderText::of(payment.provider),
+            provider: ProviderCode::new(payment.provider.as_str()),
             merchant_account: payment.merchant_account.clone(),
             provider_payment_id: payment.payment_id.clone(),
             currency: CurrencyCode::of(payment.currency()),

@@ -28,7 +28,7 @@ use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderReason};
 use crate::http::edge::wire::{
     Actor, AgreementVersion, Amount, AppliedTax, BonusReasonCode, ClientReference, CurrencyCode, CustomerIdText,
-    Metadata, PaymentChannel, ProductCode, ReferenceCode, TopUpOrderId, TransferId,
+    Metadata, OrderEventName, OrderReasonCode, PaymentChannel, ProductCode, ReferenceCode, TopUpOrderId, TransferId,
 };
 use crate::http::v1::transfer_slips::body::TransferSlip;
 
@@ -41,11 +41,8 @@ pub struct TopUpOrder {
     /// Why the order is stuck, held for review, refused or failed; null otherwise. In events it is English.
     #[schema(max_length = 2000, example = "we are confirming your transfer")]
     reason: Option<String>,
-    /// The reason for programs; null unless the order is processing or failed: `awaiting_provider`, `payment_declined`,
-    /// `awaiting_second_operator`, `short_payment`, `payment_failed`, `given_up`, `rejected`, `out_of_time`,
-    /// `payment_returned`. This list may grow.
-    #[schema(max_length = 64, pattern = "^[a-z0-9_]+$", example = "awaiting_provider")]
-    reason_code: Option<String>,
+    /// The reason for programs; null unless the order is processing or failed.
+    reason_code: Option<OrderReasonCode>,
     /// What arrived of the money and what is missing, while the order waits for that; null in lists.
     short_payment: Option<ShortPayment>,
     channel: PaymentChannel,
@@ -124,10 +121,7 @@ pub struct TopUpOrder {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrderEvent {
     at: DateTime<Utc>,
-    /// What happened: `created`, `payment_started`, `processing`, `credited`, `cancelled`, and others. The list may
-    /// grow.
-    #[schema(max_length = 64, example = "created")]
-    event: String,
+    event: OrderEventName,
     /// The order's status after the event.
     status: TopUpOrderStatus,
     /// Who caused the event: `customer:…`, `operator:…` (for customers `operator`), `provider:…` or `system`.
@@ -274,7 +268,7 @@ pub async fn order_body(app: &App, view: &OrderView) -> Result<TopUpOrder, Error
         .iter()
         .map(|event| OrderEvent {
             at: event.at,
-            event: event.event.clone(),
+            event: OrderEventName::new(&event.event),
             status: event.status.into(),
             actor: Actor::new(&event.actor),
             detail: event.detail.clone(),
@@ -355,7 +349,7 @@ fn render(
         customer_id: CustomerIdText::of(&order.customer),
         status: order.status().into(),
         reason: order.reason.clone(),
-        reason_code: OrderReason::of(order.state).map(|reason| reason.as_str().to_owned()),
+        reason_code: OrderReason::of(order.state).map(|reason| OrderReasonCode::new(reason.as_str())),
         short_payment: None,
         channel: order.channel.into(),
         currency: CurrencyCode::of(order.currency()),
@@ -367,7 +361,7 @@ fn render(
         tax_included: Amount::from(order.tax_included),
         tax_rule: order.tax_rule.map(AppliedTax::from),
         bonus: Amount::from(order.bonus),
-        bonus_reason_code: BonusReasonCode::of(&order.bonus_terms),
+        bonus_reason_code: order.bonus_terms.reason_code().map(BonusReasonCode::new),
         credited_amount: Amount::from(order.credited_amount),
         received_amount: completion.map(|completion| Amount::from(completion.received)),
         refunded_amount: Amount::from(order.refunded_amount),

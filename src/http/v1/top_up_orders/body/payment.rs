@@ -7,14 +7,14 @@ use utoipa::ToSchema;
 use crate::domain::business_days::VerificationAge;
 use crate::domain::payment;
 use crate::http::edge::wire::{
-    Amount, BankAccountId, BankTransactionId, CurrencyCode, PaymentIdText, ProviderText, RemitterName,
+    Amount, BankAccountId, BankTransactionId, CurrencyCode, PaymentIdText, ProviderCode, RemitterName,
 };
 
 /// A payment that names an order or serves it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrderPayment {
     id: PaymentIdText,
-    provider: ProviderText,
+    provider: ProviderCode,
     /// The payment's id at the company: Stripe's PaymentIntent, PayPal's capture, VNPay's `TxnRef:TransactionNo`, or
     /// the bank's id in its normal form.
     #[schema(max_length = 250, example = "pi_3MtwBwLkdIwHu7ix28a3tqPa")]
@@ -48,7 +48,7 @@ impl From<&payment::OrderPayment> for OrderPayment {
         let currency = payment.amount.currency();
         Self {
             id: PaymentIdText::of(payment.id),
-            provider: ProviderText::of(payment.provider),
+            provider: ProviderCode::new(payment.provider.as_str()),
             provider_payment_id: payment.payment_id.clone(),
             merchant_account: payment.merchant_account.clone(),
             currency: CurrencyCode::of(currency),
