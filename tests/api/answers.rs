@@ -195,6 +195,7 @@ async fn reasons_are_told_in_the_language_that_is_asked_for() {
         let channels = options["channels"].as_array().unwrap().clone();
         let vnpay = channels.into_iter().find(|one| one["channel"] == "vnpay").unwrap();
         assert_eq!(vnpay["reason_code"], "channel_wrong_currency");
+        assert_eq!(vnpay["reason_currencies"], json!(["VND"]));
         vnpay["reason"].as_str().unwrap().to_owned()
     };
     assert_eq!(reason("fr").await, "VNPay takes VND only.");
@@ -209,17 +210,22 @@ async fn an_order_says_in_the_customers_language_why_it_is_stuck() {
     let waits = ordered(&app, "alice", "bank_transfer", "USD", "20").await;
     approve(&app.operator(), &waits, "20.00", "a line").await.expect(202);
     let rejected = ordered(&app, "alice", "bank_transfer", "USD", "20").await;
+    let pending = ordered(&app, "alice", "bank_transfer", "USD", "20").await;
     let words = json!({ "reason": "the name is another one" });
     app.operator().post(&format!("/v1/admin/top-up-orders/{rejected}/reject"), &words).await.expect(200);
     let alice = app.customer("alice");
     let told = async |path: &str, language: &str| {
         Reply::of(alice.request(Method::GET, path).header("accept-language", language)).await.expect(200).body
     };
-    for (language, said) in [
-        ("en", "we are confirming your transfer"),
-        ("zh-CN", "我们正在确认您的转账。"),
-        ("vi", "Chúng tôi đang xác nhận khoản chuyển tiền của bạn."),
+    for (language, said, fees) in [
+        ("en", "we are confirming your transfer", "You pay all bank fees"),
+        ("zh-CN", "我们正在确认您的转账。", "所有银行费用由您承担"),
+        ("vi", "Chúng tôi đang xác nhận khoản chuyển tiền của bạn.", "Bạn trả mọi phí ngân hàng"),
     ] {
+        let open = told(&format!("/v1/top-up-orders/{pending}"), language).await;
+        let transfer = &open["next_action"]["bank_transfer"];
+        assert!(transfer["fees_note"].as_str().unwrap().starts_with(fees), "{transfer}");
+        assert_eq!(transfer["fees_note_code"], "paid_by_payer");
         let one = told(&format!("/v1/top-up-orders/{waits}"), language).await;
         assert_eq!((&one["reason"], &one["reason_code"]), (&json!(said), &json!("awaiting_second_operator")));
         let listed = told("/v1/top-up-orders?status=processing", language).await;

@@ -185,6 +185,7 @@ async fn case_27_a_wrong_approval_is_reversed_even_when_the_money_is_spent() {
     let order = read(&app, &alices).await;
     assert_eq!(order["status"], "completed");
     assert!(order["reason"].as_str().unwrap().contains("the approval was reversed"));
+    assert_eq!(order["reason_code"], "approval_reversed");
     let flows = app.customer("alice").get("/v1/account-flows?type=adjust").await.expect(200);
     assert_eq!((flows["data"].as_array().unwrap().len(), &flows["data"][0]["amount"]), (1, &json!("-99.00")));
     assert_eq!(number(&app, "count(*) FROM audit_log WHERE action = 'top_up_order.approval_reversed'").await, 1);

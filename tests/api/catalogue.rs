@@ -51,8 +51,9 @@ async fn the_options_have_the_promised_shape() {
     assert_eq!(
         channel(&options, "bank_transfer"),
         &json!({
-            "channel": "bank_transfer", "eligible": true, "reason": null, "reason_code": null, "recommended": false,
-            "minimum": "50.00", "maximum": "200000.00", "processing_time": "1 to 2 working days",
+            "channel": "bank_transfer", "eligible": true, "reason": null, "reason_code": null, "reason_currencies": [],
+            "reason_countries": [], "recommended": false, "minimum": "50.00", "maximum": "200000.00",
+            "processing_time": "1 to 2 working days",
             "processing_days": { "min_days": 1, "max_days": 2, "business_days": true },
         })
     );

@@ -93,6 +93,24 @@ impl Eligibility {
     pub fn reason_code(&self) -> Option<Code> {
         self.refusal.as_ref().map(Ineligible::code)
     }
+
+    /// The currencies that the reason names.
+    #[must_use]
+    pub fn reason_currencies(&self) -> &[Currency] {
+        match &self.refusal {
+            Some(Ineligible::OtherCurrency(currencies)) => currencies,
+            _ => &[],
+        }
+    }
+
+    /// The countries that the reason names.
+    #[must_use]
+    pub fn reason_countries(&self) -> &[Country] {
+        match &self.refusal {
+            Some(Ineligible::CountryUnknown(countries) | Ineligible::OtherCountry(countries)) => countries,
+            _ => &[],
+        }
+    }
 }
 
 /// Why a customer cannot choose a channel.

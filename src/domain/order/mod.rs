@@ -18,11 +18,13 @@ use super::product::Product;
 use super::tax::AppliedTax;
 use super::wallet_key::WalletKey;
 
+mod bank_fees;
 mod filter;
 mod reason;
 mod state;
 mod timeline;
 
+pub use bank_fees::BankFees;
 pub use filter::{AmountRange, OrderFilter, TimeRange, Worklist};
 pub use reason::OrderReason;
 pub use state::{Awaited, Completion, FailedBy, OrderState, OrderStatus};

@@ -17,8 +17,8 @@ use crate::http::edge::language::Speaks;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::CustomerQuery;
 use crate::http::edge::wire::{
-    Amount, AppliedTax, BonusReasonCode, ChannelReasonCode, CurrencyCode, PaymentChannel, ProcessingDays, ProductCode,
-    ProductFilter, QuoteId,
+    Amount, AppliedTax, BonusReasonCode, ChannelReasonCode, CountryCode, CurrencyCode, PaymentChannel, ProcessingDays,
+    ProductCode, ProductFilter, QuoteId,
 };
 
 /// The top-up to price.
@@ -94,11 +94,19 @@ pub struct QuotedChannel {
     reason: Option<String>,
     /// The reason for programs; null if the customer can.
     reason_code: Option<ChannelReasonCode>,
+    /// The currencies that the reason names: those that the channel takes, with `channel_wrong_currency`; otherwise
+    /// empty.
+    #[schema(max_items = 200)]
+    reason_currencies: Vec<CurrencyCode>,
+    /// The countries that the reason names: those whose customers can use the channel, with `channel_wrong_country` and
+    /// `billing_profile_required`; otherwise empty.
+    #[schema(max_items = 250)]
+    reason_countries: Vec<CountryCode>,
     /// Whether to recommend this channel. Several can be recommended.
     recommended: bool,
-    /// The least that can be paid.
+    /// The least that can be paid. It belongs to the reason `below_minimum`.
     minimum: Amount,
-    /// The most that can be paid.
+    /// The most that can be paid. It belongs to the reason `above_maximum`.
     maximum: Amount,
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
@@ -120,6 +128,8 @@ fn quoted(one: &Eligibility, price: Option<Price>, language: Language) -> Quoted
         eligible: one.is_eligible(),
         reason: one.reason(language),
         reason_code: one.reason_code().map(|code| ChannelReasonCode::new(code.as_str())),
+        reason_currencies: one.reason_currencies().iter().copied().map(CurrencyCode::of).collect(),
+        reason_countries: one.reason_countries().iter().map(|country| CountryCode::new(country.code())).collect(),
         recommended: one.recommended,
         minimum: Amount::from(one.minimum),
         maximum: Amount::from(one.maximum),

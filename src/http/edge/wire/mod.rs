@@ -55,7 +55,7 @@ pub use names::{
     ProductFilter, ProviderText, ReferenceCode, ReferenceFilter,
 };
 pub use open::{
-    BonusReasonCode, ChannelReasonCode, ClosingWaitName, DisabledReason, EntryKindName, OrderEventName,
+    BankFeesCode, BonusReasonCode, ChannelReasonCode, ClosingWaitName, DisabledReason, EntryKindName, OrderEventName,
     OrderReasonCode, ProviderCode, ReferenceType, SearchMatch,
 };
 pub use papers::{EInvoiceNumber, EInvoiceUrl, PaperNumberText};

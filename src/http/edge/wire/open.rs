@@ -10,14 +10,16 @@ use crate::domain::bonus;
 use crate::domain::closing::Waits;
 use crate::domain::entry::EntryKind;
 use crate::domain::offer::Ineligible;
-use crate::domain::order::{self, OrderReason};
+use crate::domain::order::{self, BankFees, OrderReason};
 use crate::domain::payment::ProviderName;
 use crate::domain::payout::MissingDetails;
 use crate::domain::search;
 use crate::domain::webhook::DisabledBecause;
 
-/// Why an order is processing or failed.
+/// Why an order is stuck, or ended as it did.
 pub type OrderReasonCode = Text<OpenForm<OrderReasons>>;
+/// Who pays the fees of the banks for a transfer.
+pub type BankFeesCode = Text<OpenForm<BankFeesPayers>>;
 /// What happened to an order.
 pub type OrderEventName = Text<OpenForm<OrderEvents>>;
 /// Why a customer cannot use a channel.
@@ -40,6 +42,7 @@ pub type DisabledReason = Text<OpenForm<DisabledReasons>>;
 pub(super) fn forms() -> Vec<Inlined> {
     vec![
         text::<OpenForm<OrderReasons>>(),
+        text::<OpenForm<BankFeesPayers>>(),
         text::<OpenForm<OrderEvents>>(),
         text::<OpenForm<ChannelReasons>>(),
         text::<OpenForm<BonusReasons>>(),
@@ -88,10 +91,22 @@ pub enum OrderReasons {}
 
 impl OpenList for OrderReasons {
     const NAME: &'static str = "OrderReasonCode";
-    const MEANING: &'static str = "Why the order is processing or failed.";
+    const MEANING: &'static str = "Why the order is stuck, or ended as it did.";
 
     fn values() -> Vec<&'static str> {
         OrderReason::ALL.map(OrderReason::as_str).to_vec()
+    }
+}
+
+#[derive(Debug)]
+pub enum BankFeesPayers {}
+
+impl OpenList for BankFeesPayers {
+    const NAME: &'static str = "BankFeesCode";
+    const MEANING: &'static str = "Who pays the fees of the banks.";
+
+    fn values() -> Vec<&'static str> {
+        BankFees::ALL.map(BankFees::as_str).to_vec()
     }
 }
 

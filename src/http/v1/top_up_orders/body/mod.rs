@@ -25,10 +25,11 @@ use crate::app::{App, Error, OrderView, orders};
 use crate::domain::attempt;
 use crate::domain::language::Language;
 use crate::domain::money::Money;
-use crate::domain::order::{Order, OrderReason};
+use crate::domain::order::{BankFees, Order, OrderReason};
 use crate::http::edge::wire::{
-    Actor, AgreementVersion, Amount, AppliedTax, BonusReasonCode, ClientReference, CurrencyCode, CustomerIdText,
-    Metadata, OrderEventName, OrderReasonCode, PaymentChannel, ProductCode, ReferenceCode, TopUpOrderId, TransferId,
+    Actor, AgreementVersion, Amount, AppliedTax, BankFeesCode, BonusReasonCode, ClientReference, CurrencyCode,
+    CustomerIdText, Metadata, OrderEventName, OrderReasonCode, PaymentChannel, ProductCode, ReferenceCode,
+    TopUpOrderId, TransferId,
 };
 use crate::http::v1::transfer_slips::body::TransferSlip;
 
@@ -38,10 +39,10 @@ pub struct TopUpOrder {
     id: TopUpOrderId,
     customer_id: CustomerIdText,
     status: TopUpOrderStatus,
-    /// Why the order is stuck, held for review, refused or failed; null otherwise. In events it is English.
+    /// Why the order is stuck, or ended as it did; null otherwise. In events it is English.
     #[schema(max_length = 2000, example = "we are confirming your transfer")]
     reason: Option<String>,
-    /// The reason for programs; null unless the order is processing or failed.
+    /// The reason for programs; null where there is none. What is missing stands in `short_payment`.
     reason_code: Option<OrderReasonCode>,
     /// What arrived of the money and what is missing, while the order waits for that; null in lists.
     short_payment: Option<ShortPayment>,
@@ -199,6 +200,8 @@ pub struct BankTransferAction {
     /// Who has to pay the banks' fees.
     #[schema(max_length = 200, example = "You pay all bank fees (OUR): the full amount must arrive.")]
     fees_note: String,
+    /// The same for programs.
+    fees_note_code: BankFeesCode,
     expires_at: DateTime<Utc>,
 }
 
@@ -214,13 +217,21 @@ pub struct BankAccountClosedAction {
 }
 
 impl TopUpOrder {
-    /// The order with its reason in a language of customers.
+    /// The order with its texts in a language of customers.
     #[must_use]
-    pub fn told_in(self, order: &Order, language: Language) -> Self {
-        let said = OrderReason::of(order.state).and_then(|reason| reason.sentence(language)).map(str::to_owned);
-        Self { reason: said.or(self.reason), ..self }
+    pub fn told_in(mut self, order: &Order, language: Language) -> Self {
+        if let Some(said) = OrderReason::of(order).and_then(|reason| reason.sentence(language)) {
+            self.reason = Some(said.to_owned());
+        }
+        if let Some(transfer) = self.next_action.as_mut().and_then(|action| action.bank_transfer.as_mut()) {
+            transfer.fees_note = BANK_FEES.sentence(language).to_owned();
+        }
+        self
     }
 }
+
+/// Who pays the fees of the banks. It is the same for all accounts.
+const BANK_FEES: BankFees = BankFees::Payer;
 
 /// Orders as lists show them: with their next action, and without a timeline.
 pub fn order_bodies(orders: &[Order], steps: &HashMap<Uuid, NextStep>) -> Vec<TopUpOrder> {
@@ -328,7 +339,8 @@ fn next_action(order: &Order, step: &NextStep) -> Option<NextAction> {
                     swift_bic: account.swift_bic,
                     bank_address: account.bank_address,
                     remittance_text: order.reference.clone(),
-                    fees_note: "You pay all bank fees (OUR): the full amount must arrive.".to_owned(),
+                    fees_note: BANK_FEES.sentence(Language::English).to_owned(),
+                    fees_note_code: BankFeesCode::new(BANK_FEES.as_str()),
                     expires_at: order.expires_at,
                 }),
                 ..empty(NextActionType::BankTransfer)
@@ -349,7 +361,7 @@ fn render(
         customer_id: CustomerIdText::of(&order.customer),
         status: order.status().into(),
         reason: order.reason.clone(),
-        reason_code: OrderReason::of(order.state).map(|reason| OrderReasonCode::new(reason.as_str())),
+        reason_code: OrderReason::of(order).map(|reason| OrderReasonCode::new(reason.as_str())),
         short_payment: None,
         channel: order.channel.into(),
         currency: CurrencyCode::of(order.currency()),
