@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::error::Error;
+use crate::domain::actor::Actor;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::permission::Permissions;
@@ -33,13 +34,13 @@ impl Reader {
     /// Who reads what is sent to an actor such as `service:meter`.
     #[must_use]
     pub fn of_actor(actor: &str) -> Self {
-        if actor.starts_with("operator:") { Self::Operator } else { Self::Other }
+        if Actor::is_operator(actor) { Self::Operator } else { Self::Other }
     }
 
     /// Who did something, as this reader may learn it.
     #[must_use]
     pub fn told(self, actor: &str) -> &str {
-        if self == Self::Operator || !actor.starts_with("operator:") { actor } else { "operator" }
+        if self == Self::Operator { actor } else { Actor::without_operator(actor) }
     }
 }
 
@@ -61,13 +62,14 @@ impl Caller {
     /// The caller's name in timelines, the audit log and idempotency scopes, for example `operator:alice`.
     #[must_use]
     pub fn actor(&self) -> String {
-        if self.is_operator {
-            format!("operator:{}", self.subject)
+        let actor = if self.is_operator {
+            Actor::Operator(&self.subject)
         } else if self.is_service {
-            format!("service:{}", self.subject)
+            Actor::Service(&self.subject)
         } else {
-            format!("customer:{}", self.own_customer.as_ref().map_or(&*self.subject, CustomerId::as_str))
-        }
+            Actor::Customer(self.own_customer.as_ref().map_or(&*self.subject, CustomerId::as_str))
+        };
+        actor.to_string()
     }
 
     /// Requires that the money is not the caller's own: an operator may not move money of the customer that the same

@@ -10,6 +10,7 @@ use super::refunds::book;
 use super::refunds::source::{TakeBackMode, TakeBackSource};
 use super::refunds::{add_to_timeline, lock, wallet_credit};
 use super::{App, Error, settlement};
+use crate::domain::actor::Actor;
 use crate::domain::dispute::{Dispute, DisputeFilter};
 use crate::domain::division::TakenShare;
 use crate::domain::id::IdKind;
@@ -27,7 +28,7 @@ use crate::storage::{Connection, clock, dispute_cases, disputes, payments};
 /// 503 when the provider should send it again: it cannot be asked about an unknown payment at the moment.
 #[tracing::instrument(name = "disputes.observe", skip_all, fields(provider = %provider, dispute = fact.dispute_id))]
 pub async fn observe(app: &App, provider: ProviderName, fact: &DisputeFact) -> Result<NotificationOutcome, Error> {
-    let actor = format!("provider:{provider}");
+    let actor = Actor::Provider(provider).to_string();
     // Lost money is taken whatever the setting says.
     let charged = app.settings.disputes_take_at_once || fact.status == DisputeStatus::Lost;
     let payment_id = match ownership::of_payment(app, provider, fact.payment_id.as_deref()).await? {

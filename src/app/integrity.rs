@@ -4,6 +4,7 @@
 use chrono::Duration;
 
 use super::{App, Error, check};
+use crate::domain::actor::SYSTEM;
 use crate::domain::check::{KeptCheck, Report};
 use crate::storage::pool::Pool;
 use crate::storage::{clock, integrity, worker_marks};
@@ -54,6 +55,6 @@ pub async fn check_if_due(app: &App) -> Result<bool, Error> {
     if !report.is_clean() {
         tracing::error!(disagreements = report.disagreement_count(), "The books disagree; `topup check` says where");
     }
-    keep(&app.pool, &report, "system").await?;
+    keep(&app.pool, &report, SYSTEM).await?;
     Ok(true)
 }

@@ -7,6 +7,7 @@ use super::ownership::{self, Located, PaymentOwner};
 use super::settlement::recording::{NAMES_NO_ORDER, keep_unmatched};
 use super::settlement::{self, EvidenceSource, SettlementStep};
 use super::{App, Error, disputes, refunds};
+use crate::domain::actor::Actor;
 use crate::domain::attempt::Attempt;
 use crate::domain::code::Code;
 use crate::domain::order::{Order, OrderStatus};
@@ -192,7 +193,7 @@ async fn settle_attempt(
     if is_other_amount && !matches!(observation, Observation::Paid(_)) {
         return Ok(NotificationOutcome::AmountMismatch);
     }
-    let actor = format!("provider:{}", provider.name());
+    let actor = Actor::Provider(provider.name()).to_string();
     let source = match provider.must_confirm_revival() {
         true => EvidenceSource::UncheckedNotification,
         false => EvidenceSource::Notification,

@@ -4,6 +4,7 @@
 use super::settlement::recording::{NAMES_NO_ORDER, keep_unmatched};
 use super::settlement::{self, EvidenceSource};
 use super::{App, Error};
+use crate::domain::actor::Actor;
 use crate::domain::attempt::Attempt;
 use crate::domain::code::Code;
 use crate::domain::order::Order;
@@ -91,7 +92,7 @@ pub(super) async fn of_payment(
     };
     match (located, &observation) {
         (Located::Ours { order, .. }, Some(observation)) => {
-            let actor = format!("provider:{provider}");
+            let actor = Actor::Provider(provider).to_string();
             settlement::observe(app, order.id, observation, EvidenceSource::Answer, &actor).await?;
         }
         (_, Some(Observation::Paid(fact))) => {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::orders::read::owned;
 use super::refunds::{self, NewRefund, parts};
 use super::{App, Caller, Error, IdempotencyKey, Made, closings};
+use crate::domain::actor::Actor;
 use crate::domain::audit::AuditRecord;
 use crate::domain::closing::ANSWER_TO_REFUND_REQUESTS;
 use crate::domain::code::Code;
@@ -308,7 +309,7 @@ async fn record(
     actor: &str,
 ) -> Result<(), Error> {
     orders::add_to_timeline(conn, order, event, actor, Some(&request.amount.to_string())).await?;
-    if !actor.starts_with("operator:") {
+    if !Actor::is_operator(actor) {
         return Ok(());
     }
     let action = if request.waits() { "asked" } else { "withdrawn" };

@@ -6,6 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{App, Caller, Error, IdempotencyKey, Made, closings};
+use crate::domain::actor::SYSTEM;
 use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
@@ -152,7 +153,7 @@ pub(in crate::app) async fn recover_from(conn: &mut Connection, customer: &Custo
         }
         write_off.recovered += amount;
         store::update(conn, &write_off).await?;
-        record(conn, "system", "recovered", &write_off).await?;
+        record(conn, SYSTEM, "recovered", &write_off).await?;
     }
     Ok(())
 }

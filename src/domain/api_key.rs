@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::actor::Actor;
 use super::customer::CustomerId;
 use super::environment::Environment;
 use super::permission::Permissions;
@@ -107,18 +108,6 @@ pub enum KeyRole {
     Service,
 }
 
-impl KeyRole {
-    const ALL: [Self; 2] = [Self::Operator, Self::Service];
-
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Operator => "operator",
-            Self::Service => "service",
-        }
-    }
-}
-
 /// Whom a key acts as: `operator:alice`, the name that timelines and the audit log show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyOwner {
@@ -130,8 +119,11 @@ impl KeyOwner {
     /// Reads a name such as `operator:alice`. The part after the colon follows the rule of a token's `sub`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (role, subject) = text.split_once(':')?;
-        let role = KeyRole::ALL.into_iter().find(|known| known.as_str() == role)?;
+        let (role, subject) = match Actor::parse(text)? {
+            Actor::Operator(subject) => (KeyRole::Operator, subject),
+            Actor::Service(subject) => (KeyRole::Service, subject),
+            Actor::Customer(_) | Actor::Provider(_) | Actor::System => return None,
+        };
         CustomerId::new(subject).map(|_| Self { role, subject: subject.to_owned() })
     }
 
@@ -149,7 +141,11 @@ impl KeyOwner {
 
 impl fmt::Display for KeyOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.role.as_str(), self.subject)
+        let owner = match self.role {
+            KeyRole::Operator => Actor::Operator(&self.subject),
+            KeyRole::Service => Actor::Service(&self.subject),
+        };
+        write!(f, "{owner}")
     }
 }
 

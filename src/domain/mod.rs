@@ -5,6 +5,7 @@
 
 pub mod account_flow;
 pub mod account_statement;
+pub mod actor;
 pub mod adjustment;
 pub mod api_key;
 pub mod approval;

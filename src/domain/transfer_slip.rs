@@ -8,6 +8,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::actor::Actor;
 use super::customer::CustomerId;
 
 /// The most bytes of a file.
@@ -91,10 +92,7 @@ impl TransferSlip {
     /// The slip as its customer may read it: without the name of an operator.
     #[must_use]
     pub fn for_customer(self) -> Self {
-        if self.uploaded_by.starts_with("operator:") {
-            return Self { uploaded_by: "operator".to_owned(), ..self };
-        }
-        self
+        Self { uploaded_by: Actor::without_operator(&self.uploaded_by).to_owned(), ..self }
     }
 }
 

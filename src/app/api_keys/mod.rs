@@ -13,6 +13,7 @@ use uuid::Uuid;
 pub use self::ring::KeyRing;
 
 use super::{App, Caller, Error, webhook_endpoints};
+use crate::domain::actor::SYSTEM;
 use crate::domain::api_key::{ApiKey, KEYS, KeyOwner, KeyRole, KeyText, Revoked};
 use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
@@ -24,9 +25,6 @@ use crate::domain::permission::{Permission, Permissions};
 use crate::storage::pool::Pool;
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, api_keys as store, audit, clock};
-
-/// Who acts on the command line.
-const SYSTEM: &str = "system";
 
 /// What the maker of a key decides.
 #[derive(Debug, Clone)]

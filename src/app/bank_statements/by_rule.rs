@@ -5,6 +5,7 @@
 //! A credit counts as moved by the operator who uploaded the file. A line that does not fit waits for an operator.
 
 use crate::app::{App, Caller, Error, OnProgress, orders};
+use crate::domain::actor::Actor;
 use crate::domain::bank_statement::{BankStatement, StatementLine};
 use crate::domain::customer::CustomerId;
 use crate::domain::own_word::ProposalEnd;
@@ -52,7 +53,7 @@ pub(super) async fn credit_all(app: &App, statement: &BankStatement, progress: O
 
 /// The operator whom a statement names, with the customer that this operator is.
 fn operator(actor: &str, own_customer: Option<&CustomerId>) -> Result<Caller, Error> {
-    let subject = actor.strip_prefix("operator:").ok_or(Error::Internal("an operator who uploaded a statement"))?;
+    let subject = Actor::operator(actor).ok_or(Error::Internal("an operator who uploaded a statement"))?;
     let operator = Caller::operator(subject, Permission::Finance.into());
     Ok(Caller { own_customer: own_customer.cloned().or(operator.own_customer), ..operator })
 }

@@ -6,6 +6,7 @@ use super::record;
 use crate::app::orders::cancel::cancel_for_closing;
 use crate::app::transfers::{self, NewTransfer};
 use crate::app::{App, Caller, Error, refund_requests, refunds, write_offs};
+use crate::domain::actor::{Actor, SYSTEM};
 use crate::domain::client_data::ClientData;
 use crate::domain::closing::{Closing, ClosingState};
 use crate::domain::customer::CustomerId;
@@ -37,7 +38,7 @@ pub async fn advance_due(app: &App, limit: i64) -> Result<usize, Error> {
     let due =
         transact(&app.pool, async |conn| Ok::<_, Error>(store::claim_due(conn, limit, LEASE_SECONDS).await?)).await?;
     for closing in &due {
-        if let Err(error) = advance(app, &closing.customer, "system").await {
+        if let Err(error) = advance(app, &closing.customer, SYSTEM).await {
             tracing::warn!(closing = %closing.id, %error, "A step of a closing failed; the next turn tries again");
         }
     }
@@ -245,7 +246,7 @@ async fn rest(app: &App, known: &Closing, pause: Duration) -> Result<bool, Error
 /// The operator who started a closing: its refunds count as moved by this operator, and wait for another one where this
 /// one could not have made them.
 fn starter(closing: &Closing) -> Result<Caller, Error> {
-    let subject = closing.started_by.strip_prefix("operator:").ok_or(Error::Internal("an operator who closes"))?;
+    let subject = Actor::operator(&closing.started_by).ok_or(Error::Internal("an operator who closes"))?;
     let permission = if closing.starter_has_finance { Permission::Finance } else { Permission::Admin };
     Ok(Caller::operator(subject, permission.into()))
 }

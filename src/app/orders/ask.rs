@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::app::settlement::{self, EvidenceSource};
 use crate::app::{App, Error};
+use crate::domain::actor::SYSTEM;
 use crate::domain::order::{Order, OrderStatus};
 use crate::storage::clock;
 use crate::storage::orders;
@@ -27,7 +28,7 @@ pub async fn claim_due(app: &App, limit: i64) -> Result<Vec<Order>, Error> {
 /// Database errors.
 #[tracing::instrument(name = "orders.ask", skip_all, fields(order = %order.id))]
 pub async fn ask(app: &App, order: &Order) -> Result<(), Error> {
-    let status = match settlement::settle(app, order.id, EvidenceSource::Answer, "system").await {
+    let status = match settlement::settle(app, order.id, EvidenceSource::Answer, SYSTEM).await {
         Ok(settlement) => settlement.order.status(),
         Err(error) => {
             tracing::info!(order = %order.id, error = %error, "The provider could not be asked about an order");

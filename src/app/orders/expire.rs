@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::cancel::end_at_provider;
 use crate::app::{App, Error, settlement};
+use crate::domain::actor::SYSTEM;
 use crate::domain::order::{FailedBy, OrderState};
 use crate::storage::clock;
 use crate::storage::orders;
@@ -35,11 +36,11 @@ pub async fn expire(app: &App, id: Uuid) -> Result<bool, Error> {
         } else {
             (OrderState::Expired, "not paid in time")
         };
-        settlement::move_to(conn, &mut order, end, Some(reason.to_owned()), "system").await?;
+        settlement::move_to(conn, &mut order, end, Some(reason.to_owned()), SYSTEM).await?;
         Ok::<_, Error>(Some(order))
     })
     .await?;
     let Some(order) = expired else { return Ok(false) };
-    end_at_provider(app, &order, "system").await;
+    end_at_provider(app, &order, SYSTEM).await;
     Ok(true)
 }

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use super::cancel::end_at_provider;
 use crate::app::{App, Error, settlement};
+use crate::domain::actor::SYSTEM;
 use crate::domain::attempt::{Attempt, AttemptStatus};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
@@ -159,9 +160,9 @@ async fn record_failure(app: &App, order: &Order, error: &ProviderError) -> Resu
         let mut order = orders::lock(conn, order.id).await?.ok_or(Error::Internal("the order that is being paid"))?;
         if is_refused && order.status().is_open() {
             let failed = OrderState::Failed(FailedBy::Provider);
-            settlement::move_to(conn, &mut order, failed, Some(reason.clone()), "system").await
+            settlement::move_to(conn, &mut order, failed, Some(reason.clone()), SYSTEM).await
         } else {
-            Ok(orders::add_to_timeline(conn, &order, "provider_unreachable", "system", Some(&reason)).await?)
+            Ok(orders::add_to_timeline(conn, &order, "provider_unreachable", SYSTEM, Some(&reason)).await?)
         }
     })
     .await

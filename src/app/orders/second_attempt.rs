@@ -2,6 +2,7 @@
 
 use super::pay;
 use crate::app::{App, Error};
+use crate::domain::actor::SYSTEM;
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::order::Order;
 use crate::providers::ProviderError;
@@ -48,7 +49,7 @@ async fn replace(app: &App, order: &Order, tried: i32) -> Result<bool, Error> {
         let next = dead.next(clock::now(conn).await?);
         attempts::insert(conn, &next).await?;
         let detail = format!("{} keeps an error for attempt {}; attempt {} follows", order.provider, dead.n, next.n);
-        orders::add_to_timeline(conn, &order, "attempt_replaced", "system", Some(&detail)).await?;
+        orders::add_to_timeline(conn, &order, "attempt_replaced", SYSTEM, Some(&detail)).await?;
         Ok(true)
     })
     .await

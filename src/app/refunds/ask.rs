@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::book::{self, RefundUpdate};
 use super::observe;
 use crate::app::{App, Error, settlement};
+use crate::domain::actor::Actor;
 use crate::domain::payment::RefundStatus;
 use crate::domain::refund::{Refund, RefundState, next_question, refusal_is_final};
 use crate::providers::{ProviderError, RefundRequest};
@@ -89,7 +90,7 @@ async fn ask(app: &App, refund: &Refund) -> Result<(), Error> {
             return ask_later(app, refund, &error.to_string(), wait).await;
         }
     };
-    let changed = book::record_update(app, refund.id, &update, &format!("provider:{}", refund.provider)).await?;
+    let changed = book::record_update(app, refund.id, &update, &Actor::Provider(refund.provider).to_string()).await?;
     if let Some(made) = made.filter(|made| !changed && made.status != RefundStatus::Failed) {
         // An operator may have ended the refund during the call. If the company made it nevertheless, it is taken back
         // like one that was started there.

@@ -3,6 +3,7 @@
 use super::book::{self, RefundUpdate};
 use super::{get, observe};
 use crate::app::{App, Error, disputes, settlement, take_back_search};
+use crate::domain::actor::Actor;
 use crate::domain::code::Code;
 use crate::domain::payment::{RefundFact, RefundStatus};
 use crate::domain::refund::{Refund, RefundState, refusal_is_final};
@@ -70,7 +71,7 @@ async fn adopt(app: &App, stuck: &Refund, fact: &RefundFact) -> Result<(), Error
             provider_refund_id: Some(fact.refund_id.clone()),
             reason: fact.reason.clone(),
         };
-        book::record_update(app, stuck.id, &update, &format!("provider:{}", stuck.provider)).await?;
+        book::record_update(app, stuck.id, &update, &Actor::Provider(stuck.provider).to_string()).await?;
     } else {
         observe(app, stuck.provider, fact, None).await?;
     }

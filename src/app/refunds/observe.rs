@@ -8,6 +8,7 @@ use super::wallet_credit;
 use crate::app::ownership::{self, PaymentOwner};
 use crate::app::settlement::recording::lock_orders;
 use crate::app::{App, Error, disputes, settlement};
+use crate::domain::actor::Actor;
 use crate::domain::code::Code;
 use crate::domain::division::TakenShare;
 use crate::domain::money::Money;
@@ -31,7 +32,7 @@ pub async fn observe(
     fact: &RefundFact,
     stated_at: Option<DateTime<Utc>>,
 ) -> Result<NotificationOutcome, Error> {
-    let actor = format!("provider:{provider}");
+    let actor = Actor::Provider(provider).to_string();
     let known = {
         let mut conn = app.pool.get().await?;
         find(&mut conn, provider, fact).await?

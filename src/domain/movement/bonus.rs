@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::OfOrder;
+use crate::domain::actor::SYSTEM;
 use crate::domain::client_data::ClientData;
 use crate::domain::label::Label;
 use crate::domain::money::Money;
@@ -31,7 +32,7 @@ impl Bonus {
             expires_at: self.expires_at,
             reason: "top-up bonus".to_owned(),
             order_id: Some(order.id),
-            created_by: "system".to_owned(),
+            created_by: SYSTEM.to_owned(),
             client: ClientData::none(),
         };
         Posting::of_wallet(order.wallet(self.amount.currency()), Change::Grant { terms }, label)

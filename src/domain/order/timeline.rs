@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::OrderStatus;
+use crate::domain::actor::Actor;
 
 /// What happens to an order, as its timeline names it.
 pub const TIMELINE_EVENTS: [&str; 42] = [
@@ -83,11 +84,9 @@ impl TimelineEntry {
         if AMONG_OPERATORS.contains(&self.event.as_str()) {
             return None;
         }
-        if !self.actor.starts_with("operator:") {
-            return Some(self);
-        }
-        let is_told = FOR_CUSTOMERS.contains(&self.event.as_str());
-        Some(Self { actor: "operator".to_owned(), detail: self.detail.filter(|_| is_told), ..self })
+        let is_told = !Actor::is_operator(&self.actor) || FOR_CUSTOMERS.contains(&self.event.as_str());
+        let actor = Actor::without_operator(&self.actor).to_owned();
+        Some(Self { actor, detail: self.detail.filter(|_| is_told), ..self })
     }
 }
 
