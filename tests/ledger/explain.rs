@@ -3,7 +3,7 @@
 use diesel::sql_types::BigInt;
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use topup::app::explain::{PageRequest, what_it_paid_for, what_paid_for};
+use topup::app::explain::{PageRequest, RequestedPart, what_it_paid_for, what_paid_for};
 use topup::domain::account_flow::FlowId;
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::EntryKind;
@@ -60,7 +60,7 @@ async fn it_reads_by_index_and_little() {
     let mut conn = pool.get().await.unwrap();
     conn.batch_execute(HISTORY).await.unwrap();
     let (customer, id): (CustomerId, Uuid) = (CustomerId::new("big").unwrap(), WALLET.parse().unwrap());
-    let range = |from: &str, to: &str| MoneyRange { from: dec(from), to: dec(to) };
+    let range = |from: &str, to: &str| MoneyRange { from: usd(from), to: usd(to) };
 
     conn.batch_execute("BEGIN").await.unwrap();
     let brought = explain::credits_within(&mut conn, &customer, id, range("30150", "30250"), 101).await.unwrap();
@@ -154,7 +154,7 @@ async fn debt_is_followed_by_index_and_not_without_end() {
              UPDATE wallets SET entry_seq = 60003 WHERE customer_id = 'big'"
         );
         conn.batch_execute(&rows).await.unwrap();
-        let part = Some(MoneyRange { from: dec(part.0), to: dec(part.1) });
+        let part = Some(RequestedPart { from: dec(part.0), amount: dec(part.1) - dec(part.0) });
         let request = PageRequest { part, ..request };
         let page = what_it_paid_for(&mut conn, &customer, flow(60_002), request).await.unwrap();
         let parts: Vec<_> = page.items.iter().map(|part| (part.entry.seq, part.amount)).collect();

@@ -7,11 +7,10 @@ use chrono::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rust_decimal::Decimal;
-use topup::app::explain::{PageRequest, PaidByCredit, PaidForPage, what_it_paid_for, what_paid_for};
+use topup::app::explain::{PageRequest, PaidByCredit, PaidForPage, RequestedPart, what_it_paid_for, what_paid_for};
 use topup::domain::account_flow::FlowId;
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::{Entry, EntryKind};
-use topup::domain::explain::MoneyRange;
 use topup::domain::money::Money;
 use topup::domain::movement::capture::capture;
 use topup::domain::movement::transfer::transfer;
@@ -30,10 +29,7 @@ fn id(entry: &Entry) -> FlowId {
 }
 
 fn units(amount: Money) -> usize {
-    length(amount.amount())
-}
-
-fn length(amount: Decimal) -> usize {
+    let amount = amount.amount();
     assert_eq!(amount, amount.trunc());
     usize::try_from(i64::try_from(amount).unwrap()).unwrap()
 }
@@ -205,7 +201,7 @@ fn walk<'w>(
     conn: &'w mut Connection,
     origin: FlowId,
     at: FlowId,
-    part: Option<MoneyRange>,
+    part: Option<RequestedPart>,
     told: &'w mut Told,
 ) -> Pin<Box<dyn Future<Output = usize> + 'w>> {
     Box::pin(async move {
@@ -224,9 +220,11 @@ fn walk<'w>(
                 *told.entry((origin, id(&item.entry), item.debt)).or_default() += units(item.amount);
                 let mut on = 0;
                 for went_on in item.went_on {
-                    on += length(went_on.part.length());
-                    let next = walk(conn, origin, went_on.to, Some(went_on.part), told).await;
-                    assert!(next <= length(went_on.part.length()));
+                    let amount = went_on.part.length();
+                    on += units(amount);
+                    let part = RequestedPart { from: went_on.part.from.amount(), amount: amount.amount() };
+                    let next = walk(conn, origin, went_on.to, Some(part), told).await;
+                    assert!(next <= units(amount));
                 }
                 assert!(on <= units(item.amount));
             }

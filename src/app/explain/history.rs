@@ -53,7 +53,7 @@ impl<'c> History<'c> {
         let limit = self.debt_changes_left;
         let (changes, whole) = store::debt_changes(conn, self.customer, wallet, paid_in, limit).await?;
         self.debt_changes_left -= i64::try_from(changes.len()).unwrap_or(limit);
-        let episode = Arc::new(DebtEpisode::replay(&changes, whole));
+        let episode = Arc::new(DebtEpisode::replay(entry.currency(), &changes, whole));
         self.episodes.insert(id, Arc::clone(&episode));
         Ok(episode)
     }
@@ -66,7 +66,8 @@ impl<'c> History<'c> {
         reversals: &[Entry],
     ) -> Result<Vec<ReturnedMoney>, Error> {
         let made_debt = usage.debt.is_positive() && !reversals.is_empty();
-        let debts = if made_debt { self.debts(conn, usage).await? } else { Arc::default() };
+        let none = || Arc::new(DebtEpisode::none(usage.currency()));
+        let debts = if made_debt { self.debts(conn, usage).await? } else { none() };
         Ok(returned_money(usage, reversals, &debts))
     }
 

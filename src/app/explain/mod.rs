@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 pub use self::paid_by::{PaidBy, PaidByCredit, PaidByGrant, what_paid_for};
 pub use self::paid_for::{NextFlow, PaidForItem, PaidForPage, order_paid_for, what_it_paid_for};
-pub use self::uses::PageRequest;
+pub use self::uses::{PageRequest, RequestedPart};
 use super::{App, Error};
 use crate::domain::account_flow::FlowId;
 use crate::domain::customer::CustomerId;

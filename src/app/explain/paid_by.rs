@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::history::History;
@@ -104,19 +103,18 @@ pub async fn what_paid_for(
         Some(range) => tracer.trace(conn, TracedMoney::Paid { wallet: entry.wallet_id, range }).await?,
         None => Vec::new(),
     };
-    let (mut repaid_by, mut debt_repaid, mut debt_cancelled) = (Vec::new(), Decimal::ZERO, Decimal::ZERO);
+    let zero = Money::zero(entry.currency());
+    let (mut repaid_by, mut debt_repaid, mut debt_cancelled) = (Vec::new(), zero, zero);
     if entry.debt.is_positive() {
         let debts = tracer.history.debts(conn, &entry).await?;
         tracer.complete &= debts.knows_all_of(entry.seq);
         debt_repaid = debts.repaid_of(entry.seq);
         debt_cancelled = debts.cancelled_of(entry.seq);
-        if let Some(repaid) = MoneyRange::new(Decimal::ZERO, debt_repaid) {
+        if let Some(repaid) = MoneyRange::new(zero, debt_repaid) {
             repaid_by = tracer.trace(conn, TracedMoney::Repaid { debit: Box::new(entry.clone()), repaid }).await?;
         }
     }
     let complete = tracer.complete;
-    let money = |length| Money::from_ledger(length, entry.currency());
-    let (debt_repaid, debt_cancelled) = (money(debt_repaid), money(debt_cancelled));
     let grants = grants(conn, customer, &entry).await?;
     Ok(PaidBy { entry, wallet, grants, credits, repaid_by, debt_repaid, debt_cancelled, complete })
 }
@@ -141,7 +139,7 @@ enum TracedMoney {
 }
 
 impl TracedMoney {
-    fn length(&self) -> Decimal {
+    fn length(&self) -> Money {
         match self {
             Self::Paid { range, .. } => range.length(),
             Self::Repaid { repaid, .. } => repaid.length(),
@@ -196,7 +194,8 @@ impl Tracer<'_> {
                 Task::FindCredits(money) => {
                     let wanted = money.length();
                     let parts = self.credits_of(conn, money).await?;
-                    self.complete &= parts.iter().map(|credit| credit.part.length()).sum::<Decimal>() == wanted;
+                    let found = Money::sum(wanted.currency(), parts.iter().map(|credit| credit.part.length()));
+                    self.complete &= found == wanted;
                     let follow = |credit| (Task::FollowBack(Box::new(credit)), way.clone());
                     tasks.extend(parts.into_iter().rev().map(follow));
                 }
@@ -208,14 +207,13 @@ impl Tracer<'_> {
                     let may_follow = way.through.len() < MAX_HOPS && self.steps_left > 0;
                     let sources = if may_follow { self.sources_of(conn, &credit).await? } else { Vec::new() };
                     // The sources of money that moved on are exactly as long as the money; shorter ones are not all.
-                    let found: Decimal = sources.iter().map(TracedMoney::length).sum();
+                    let found = Money::sum(credit.entry.currency(), sources.iter().map(TracedMoney::length));
                     self.complete &= !credit.only_moved_on() || found == credit.part.length();
                     let CreditPart { entry, part } = *credit;
                     if sources.is_empty() {
                         let wallet = wallet_of(&entry, &self.wallets)?;
                         let Way { through, transfers } = way;
-                        let amount = Money::from_ledger(part.length(), entry.currency());
-                        origins.push(PaidByCredit { amount, entry, wallet, transfers, through });
+                        origins.push(PaidByCredit { amount: part.length(), entry, wallet, transfers, through });
                         continue;
                     }
                     self.steps_left -= 1;
@@ -239,7 +237,7 @@ impl Tracer<'_> {
                 let credits = store::credits_within(conn, self.history.customer, wallet, range, limit).await?;
                 let part_of = |entry: Entry| {
                     let credited = MoneyRange::credited_by(&entry)?;
-                    let part = range.overlap(&credited)?.translate(credited.from, Decimal::ZERO);
+                    let part = range.overlap(&credited)?.shift(-credited.from);
                     Some(CreditPart { entry, part })
                 };
                 Ok(credits.into_iter().filter_map(part_of).collect())
@@ -249,11 +247,10 @@ impl Tracer<'_> {
                 let repayments = debts.repayments_of(debit.seq);
                 let first = repayments.partition_point(|repayment| repayment.of_debt.to <= repaid.from);
                 let part_of = |repayment: &Repayment| {
-                    let part = repaid.overlap(&repayment.of_debt)?;
-                    let of_credit = part.translate(repayment.of_debt.from, repayment.of_credit.from);
+                    let Repayment { credit, of_debt, of_credit, .. } = repayment;
                     // All that repaid debt lies below the border.
-                    let border = debts.repaid_by(repayment.credit);
-                    Some((repayment.credit, of_credit.translate(border, Decimal::ZERO)))
+                    let border = debts.repaid_by(*credit);
+                    Some((*credit, repaid.overlap(of_debt)?.shift(of_credit.from - of_debt.from - border)))
                 };
                 let parts: Vec<(i64, MoneyRange)> =
                     repayments.iter().skip(first).map_while(part_of).take(MAX_CREDITS + 1).collect();
@@ -272,7 +269,7 @@ impl Tracer<'_> {
     /// to the customer has none.
     async fn sources_of(&mut self, conn: &mut Connection, credit: &CreditPart) -> Result<Vec<TracedMoney>, Error> {
         let entry = &credit.entry;
-        let came_into_balance = entry.paid().amount();
+        let came_into_balance = entry.paid();
         match entry.label.kind() {
             EntryKind::TransferIn => {
                 let key = entry.label.key();
@@ -280,7 +277,7 @@ impl Tracer<'_> {
                 let source = other_side.and_then(|debit| {
                     let debited = MoneyRange::debited_by(&debit)?;
                     // The line of the transfer in and the line of the transfer out end at the same unit.
-                    let range = credit.part.translate(came_into_balance, debited.to).overlap(&debited)?;
+                    let range = credit.part.shift(debited.to - came_into_balance).overlap(&debited)?;
                     Some(TracedMoney::Paid { wallet: debit.wallet_id, range })
                 });
                 Ok(source.into_iter().collect())
@@ -288,10 +285,10 @@ impl Tracer<'_> {
             EntryKind::Reversal => {
                 let found = self.history.reversed_usage(conn, entry).await?;
                 let Some((usage, returned)) = found else { return Ok(Vec::new()) };
-                let source = returned.source_of(&credit.part.translate(came_into_balance, returned.length()));
+                let (debt, paid) = returned.source_of(&credit.part.shift(returned.length() - came_into_balance));
                 let wallet = usage.wallet_id;
-                let repaid = source.debt.map(|repaid| TracedMoney::Repaid { debit: Box::new(usage), repaid });
-                let paid = source.paid.map(|range| TracedMoney::Paid { wallet, range });
+                let repaid = debt.map(|repaid| TracedMoney::Repaid { debit: Box::new(usage), repaid });
+                let paid = paid.map(|range| TracedMoney::Paid { wallet, range });
                 Ok(repaid.into_iter().chain(paid).collect())
             }
             _ => Ok(Vec::new()),

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::history::{History, MAX_REVERSALS};
@@ -144,9 +143,7 @@ async fn explain_credit(
         items.push(PaidForItem {
             amount: match used {
                 CreditUse::Granted(amount) => amount,
-                CreditUse::Paid(part) | CreditUse::RepaidDebt(part) => {
-                    Money::from_ledger(part.length(), entry.currency())
-                }
+                CreditUse::Paid(part) | CreditUse::RepaidDebt(part) => part.length(),
             },
             debt: matches!(used, CreditUse::RepaidDebt(_)),
             wallet: wallet_of(&entry, &wallets)?,
@@ -173,7 +170,7 @@ fn is_usage(entry: &Entry) -> bool {
 /// The flows with which the money of one use went on.
 fn next_flows(debit: &Entry, used: &CreditUse, arrival: Option<FlowId>, returned: &[ReturnedMoney]) -> Vec<NextFlow> {
     if let (Some(to), Some(debited), CreditUse::Paid(part)) = (arrival, MoneyRange::debited_by(debit), used) {
-        return vec![NextFlow { to, part: part.translate(debited.from, Decimal::ZERO) }];
+        return vec![NextFlow { to, part: part.shift(-debited.from) }];
     }
     let with_reversal = |money: &ReturnedMoney| {
         let part = match used {

@@ -17,11 +17,25 @@ use crate::storage::ledger::explain as store;
 /// One page reads about this many entries of a wallet at most, including those that used nothing of the credit.
 const MAX_ENTRIES_READ: i64 = 5_000;
 
+/// A part of what a credit brought, as a caller names it: without a currency, which the credit has.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestedPart {
+    pub from: Decimal,
+    pub amount: Decimal,
+}
+
+impl RequestedPart {
+    fn overlap(self, range: &MoneyRange) -> Option<MoneyRange> {
+        let position = |units| Money::from_ledger(units, range.to.currency());
+        MoneyRange::new(position(self.from), position(self.from + self.amount))?.overlap(range)
+    }
+}
+
 /// Which page of what a credit paid for.
 #[derive(Debug, Clone, Copy)]
 pub struct PageRequest {
     /// Restricts the page to a part of what the credit brought as a whole: debt repayment first, then the rest.
-    pub part: Option<MoneyRange>,
+    pub part: Option<RequestedPart>,
     /// A place is the number of an entry. What comes after it in the list has lower numbers.
     pub page: Page<i64>,
 }
@@ -80,11 +94,11 @@ pub(super) async fn uses_of_money(
 ) -> Result<UsesPage, Error> {
     let mut repayments = Vec::new();
     // On the line of what the credit brought as a whole, everything below the border repaid debt.
-    let (mut border, mut complete) = (Decimal::ZERO, true);
+    let (mut border, mut complete) = (Money::zero(credit.currency()), true);
     if credit.debt.is_negative() {
         let debts = history.debts(conn, credit).await?;
         complete = debts.reaches(credit.seq);
-        border = -credit.debt.amount();
+        border = -credit.debt;
         if credit.label.kind() == EntryKind::Reversal {
             if !complete {
                 // The debt that the reversal cancelled is not money that it brought. How much that was is not known, so
@@ -97,8 +111,8 @@ pub(super) async fn uses_of_money(
     }
     let requested = |range: &MoneyRange| request.part.map_or(Some(*range), |part| part.overlap(range));
     let in_balance = MoneyRange::credited_by(credit).and_then(|credited| {
-        let part = requested(&credited.translate(credited.from, border))?;
-        Some(part.translate(border, credited.from))
+        let to_line = credited.from - border;
+        Some(requested(&credited.shift(-to_line))?.shift(to_line))
     });
     let mut page = UsesPage { complete, ..UsesPage::default() };
     for of_debts in [request.is_backwards(), !request.is_backwards()] {
@@ -134,7 +148,7 @@ async fn uses_of_debts(
         .filter(|repayment| repayment.debit >= first && repayment.debit <= last)
         .filter_map(|repayment| {
             let part = request.part.map_or(Some(repayment.of_credit), |part| part.overlap(&repayment.of_credit))?;
-            Some((repayment.debit, part.translate(repayment.of_credit.from, repayment.of_debt.from)))
+            Some((repayment.debit, part.shift(repayment.of_debt.from - repayment.of_credit.from)))
         })
         .collect();
     debts.sort_by_key(|(debit, _)| if request.is_backwards() { *debit } else { -*debit });

@@ -10,11 +10,9 @@
 
 use std::collections::HashMap;
 
-use rust_decimal::Decimal;
-
 use super::MoneyRange;
 use crate::domain::entry::{Entry, EntryKind};
-use crate::domain::money::Money;
+use crate::domain::money::{Currency, Money};
 
 /// What one entry changed of its wallet's debt.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,25 +39,26 @@ pub struct Repayment {
 }
 
 /// An episode of debt, replayed from its entries.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct DebtEpisode {
+    currency: Currency,
     /// In the order in which they happened. The oldest debt is repaid first, so both the numbers of the debits and the
     /// numbers of the credits ascend.
     repayments: Vec<Repayment>,
     /// What reversals cancelled, by the number of the debit.
-    cancelled_of: HashMap<i64, Decimal>,
+    cancelled_of: HashMap<i64, Money>,
     /// The cancelled debt of each reversal, by the reversal's number.
-    cancelled_by: HashMap<i64, Decimal>,
+    cancelled_by: HashMap<i64, Money>,
     /// What is still owed of each debit.
-    owed: HashMap<i64, Decimal>,
+    owed: HashMap<i64, Money>,
     /// The last entry that was replayed; `None` when all of them were.
     replayed_to: Option<i64>,
 }
 
 struct OpenDebt {
     debit: i64,
-    owed: Decimal,
-    repaid: Decimal,
+    owed: Money,
+    repaid: Money,
 }
 
 /// How much paid money had come into the wallet before this entry. All entries of an episode share this value.
@@ -69,11 +68,25 @@ pub fn episode(entry: &Entry) -> Money {
 }
 
 impl DebtEpisode {
+    /// What is known of an entry that made no debt.
+    #[must_use]
+    pub fn none(currency: Currency) -> Self {
+        Self {
+            currency,
+            repayments: Vec::new(),
+            cancelled_of: HashMap::new(),
+            cancelled_by: HashMap::new(),
+            owed: HashMap::new(),
+            replayed_to: None,
+        }
+    }
+
     /// Replays an episode from its first changes, in their order. `whole` says that these are all its changes.
     #[must_use]
-    pub fn replay(changes: &[DebtChange], whole: bool) -> Self {
+    pub fn replay(currency: Currency, changes: &[DebtChange], whole: bool) -> Self {
+        let zero = Money::zero(currency);
         let last = changes.last().map_or(0, |last| last.seq);
-        let mut episode = Self { replayed_to: (!whole).then_some(last), ..Self::default() };
+        let mut episode = Self { replayed_to: (!whole).then_some(last), ..Self::none(currency) };
         let mut debts: Vec<OpenDebt> = Vec::new();
         let mut usages: HashMap<&str, usize> = HashMap::new();
         let mut oldest_owed = 0;
@@ -83,22 +96,22 @@ impl DebtEpisode {
                 if change.kind == EntryKind::Usage {
                     usages.insert(&change.key, debts.len());
                 }
-                debts.push(OpenDebt { debit: change.seq, owed: change.debt.amount(), repaid: Decimal::ZERO });
+                debts.push(OpenDebt { debit: change.seq, owed: change.debt, repaid: zero });
                 continue;
             }
-            let mut rest = -change.debt.amount();
+            let mut rest = -change.debt;
             let reversed_usage = change.reference.as_deref().filter(|_| change.kind == EntryKind::Reversal);
             let own_debt = reversed_usage.and_then(|usage| usages.get(usage)).and_then(|at| debts.get_mut(*at));
             if let Some(own_debt) = own_debt {
                 let cancelled = own_debt.owed.min(rest);
-                if cancelled > Decimal::ZERO {
+                if cancelled.is_positive() {
                     own_debt.owed -= cancelled;
                     rest -= cancelled;
-                    *episode.cancelled_of.entry(own_debt.debit).or_default() += cancelled;
-                    *episode.cancelled_by.entry(change.seq).or_default() += cancelled;
+                    *episode.cancelled_of.entry(own_debt.debit).or_insert(zero) += cancelled;
+                    *episode.cancelled_by.entry(change.seq).or_insert(zero) += cancelled;
                 }
             }
-            let mut spent = Decimal::ZERO;
+            let mut spent = zero;
             while let Some(debt) = debts.get_mut(oldest_owed).filter(|_| spent < rest) {
                 let part = debt.owed.min(rest - spent);
                 let of_debt = MoneyRange::new(debt.repaid, debt.repaid + part);
@@ -138,32 +151,32 @@ impl DebtEpisode {
 
     /// How much of a debit's debt was repaid.
     #[must_use]
-    pub fn repaid_of(&self, debit: i64) -> Decimal {
-        self.repayments_of(debit).last().map_or(Decimal::ZERO, |last| last.of_debt.to)
+    pub fn repaid_of(&self, debit: i64) -> Money {
+        self.repayments_of(debit).last().map_or(Money::zero(self.currency), |last| last.of_debt.to)
     }
 
     /// How much debt a credit repaid.
     #[must_use]
-    pub fn repaid_by(&self, credit: i64) -> Decimal {
-        self.repayments_by(credit).last().map_or(Decimal::ZERO, |last| last.of_credit.to)
+    pub fn repaid_by(&self, credit: i64) -> Money {
+        self.repayments_by(credit).last().map_or(Money::zero(self.currency), |last| last.of_credit.to)
     }
 
     /// How much of its own usage's debt a reversal cancelled.
     #[must_use]
-    pub fn cancelled_by(&self, reversal: i64) -> Decimal {
-        self.cancelled_by.get(&reversal).copied().unwrap_or_default()
+    pub fn cancelled_by(&self, reversal: i64) -> Money {
+        self.cancelled_by.get(&reversal).copied().unwrap_or(Money::zero(self.currency))
     }
 
     /// How much of a debit's debt reversals cancelled.
     #[must_use]
-    pub fn cancelled_of(&self, debit: i64) -> Decimal {
-        self.cancelled_of.get(&debit).copied().unwrap_or_default()
+    pub fn cancelled_of(&self, debit: i64) -> Money {
+        self.cancelled_of.get(&debit).copied().unwrap_or(Money::zero(self.currency))
     }
 
     /// Whether this episode contains all that became of a debit's debt so far.
     #[must_use]
     pub fn knows_all_of(&self, debit: i64) -> bool {
-        self.replayed_to.is_none_or(|last| debit <= last && self.owed.get(&debit).is_none_or(Decimal::is_zero))
+        self.replayed_to.is_none_or(|last| debit <= last && self.owed.get(&debit).is_none_or(|owed| owed.is_zero()))
     }
 
     /// Whether the replay came as far as this entry.
@@ -195,9 +208,13 @@ mod tests {
         DebtChange { kind: EntryKind::Reversal, reference: Some(usage.to_owned()), ..payment(seq, amount) }
     }
 
+    fn replay(changes: &[DebtChange], whole: bool) -> DebtEpisode {
+        DebtEpisode::replay(usd(0).currency(), changes, whole)
+    }
+
     /// (debit, credit, where the part of the debt begins, where the part of the credit begins, length)
     fn repayments(episode: &DebtEpisode) -> Vec<(i64, i64, i64, i64, i64)> {
-        let whole = |amount: Decimal| i64::try_from(amount).unwrap();
+        let whole = |money: Money| i64::try_from(money.amount()).unwrap();
         let numbers = |part: &Repayment| {
             assert_eq!(part.of_debt.length(), part.of_credit.length());
             (
@@ -214,39 +231,39 @@ mod tests {
     #[test]
     fn the_oldest_debt_is_repaid_first() {
         let changes = [usage(1, 5), usage(2, 3), payment(3, 4), usage(4, 2), payment(5, 6)];
-        let episode = DebtEpisode::replay(&changes, true);
+        let episode = replay(&changes, true);
         assert_eq!(repayments(&episode), [(1, 3, 0, 0, 4), (1, 5, 4, 0, 1), (2, 5, 0, 1, 3), (4, 5, 0, 4, 2)]);
         assert_eq!(episode.repayments_of(1), &episode.repayments[..2]);
         assert_eq!(episode.repayments_by(5), &episode.repayments[1..]);
-        assert_eq!((episode.repaid_of(1), episode.repaid_by(5)), (Decimal::from(5), Decimal::from(6)));
+        assert_eq!((episode.repaid_of(1), episode.repaid_by(5)), (usd(5), usd(6)));
         assert_eq!(episode.repayments_of(3), []);
-        assert_eq!((episode.repaid_of(3), episode.repaid_by(6)), (Decimal::ZERO, Decimal::ZERO));
+        assert_eq!((episode.repaid_of(3), episode.repaid_by(6)), (usd(0), usd(0)));
     }
 
     #[test]
     fn a_reversal_cancels_its_own_debt_and_repays_others_with_the_rest() {
         // Payment 4 had repaid 1 of the 5 that usage 2 owed. So reversal 6 cancels 4, and repays 1 of usage 3.
         let changes = [usage(1, 5), usage(2, 5), usage(3, 5), payment(4, 6), reversal(6, "u2", 5)];
-        let episode = DebtEpisode::replay(&changes, true);
+        let episode = replay(&changes, true);
         assert_eq!(repayments(&episode), [(1, 4, 0, 0, 5), (2, 4, 0, 5, 1), (3, 6, 0, 0, 1)]);
-        assert_eq!((episode.cancelled_by(6), episode.cancelled_of(2)), (Decimal::from(4), Decimal::from(4)));
-        assert_eq!(episode.cancelled_of(3), Decimal::ZERO);
+        assert_eq!((episode.cancelled_by(6), episode.cancelled_of(2)), (usd(4), usd(4)));
+        assert_eq!(episode.cancelled_of(3), usd(0));
     }
 
     #[test]
     fn cancelled_debt_is_not_repaid() {
         let changes = [usage(1, 5), usage(2, 5), usage(3, 5), reversal(4, "u2", 5), payment(5, 8)];
-        let episode = DebtEpisode::replay(&changes, true);
+        let episode = replay(&changes, true);
         assert_eq!(repayments(&episode), [(1, 5, 0, 0, 5), (3, 5, 0, 5, 3)]);
     }
 
     #[test]
     fn a_part_of_an_episode_says_how_far_it_goes() {
         let changes = [usage(1, 5), usage(2, 5), payment(3, 5)];
-        let (part, whole) = (DebtEpisode::replay(&changes, false), DebtEpisode::replay(&changes, true));
+        let (part, whole) = (replay(&changes, false), replay(&changes, true));
         assert!(part.knows_all_of(1) && part.knows_all_of(3) && !part.knows_all_of(2) && !part.knows_all_of(4));
         assert!(part.reaches(2) && !part.reaches(4));
         assert!(whole.knows_all_of(2) && whole.knows_all_of(4));
-        assert!(!DebtEpisode::replay(&[], false).knows_all_of(1));
+        assert!(!replay(&[], false).knows_all_of(1));
     }
 }

@@ -68,8 +68,8 @@
 //! # Following money back
 //!
 //! Money that only moved on (a transfer in, a reversal) has a source of exactly the same length behind it. One step
-//! back is always the same: translate a range of the credit's line to the source's line, and find the credits that
-//! cover it. Both directions, "what paid for this" and "what did this pay for", read the same lines, so they cannot
+//! back is always the same: shift a range of the credit's line to the source's line, and find the credits that cover
+//! it. Both directions, "what paid for this" and "what did this pay for", read the same lines, so they cannot
 //! disagree.
 //!
 //! `app::explain` does the look-ups and sets the limits. An answer that hits a limit says `complete: false`.
@@ -77,39 +77,37 @@
 pub mod debts;
 pub mod returned_money;
 
-use rust_decimal::Decimal;
-
 use super::entry::Entry;
+use super::money::Money;
 
-/// A range of a line of money: the units after `from`, up to and including `to`. It is never empty. A line has the
-/// currency of its wallet, so positions and lengths on it are numbers.
+/// A range of a line of money: the units after `from`, up to and including `to`. It is never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MoneyRange {
-    pub from: Decimal,
-    pub to: Decimal,
+    pub from: Money,
+    pub to: Money,
 }
 
 impl MoneyRange {
     /// `None` when the range would be empty.
     #[must_use]
-    pub fn new(from: Decimal, to: Decimal) -> Option<Self> {
+    pub fn new(from: Money, to: Money) -> Option<Self> {
         (from < to).then_some(Self { from, to })
     }
 
     /// The range of its wallet's line that a credit brought into the balance. What repaid debt is not part of it.
     #[must_use]
     pub fn credited_by(entry: &Entry) -> Option<Self> {
-        Self::new((entry.paid_in - entry.paid()).amount(), entry.paid_in.amount())
+        Self::new(entry.paid_in - entry.paid(), entry.paid_in)
     }
 
     /// The range of its wallet's line that a debit took. Granted credit and debt are not part of it.
     #[must_use]
     pub fn debited_by(entry: &Entry) -> Option<Self> {
-        Self::new((entry.paid_out + entry.paid()).amount(), entry.paid_out.amount())
+        Self::new(entry.paid_out + entry.paid(), entry.paid_out)
     }
 
     #[must_use]
-    pub fn length(&self) -> Decimal {
+    pub fn length(&self) -> Money {
         self.to - self.from
     }
 
@@ -118,10 +116,10 @@ impl MoneyRange {
         Self::new(self.from.max(other.from), self.to.min(other.to))
     }
 
-    /// Translates the range to another line, where the position `here` of this line corresponds to `there`.
+    /// The range on another line, on which every position is greater by `by`.
     #[must_use]
-    pub fn translate(&self, here: Decimal, there: Decimal) -> Self {
-        Self { from: self.from - here + there, to: self.to - here + there }
+    pub fn shift(&self, by: Money) -> Self {
+        Self { from: self.from + by, to: self.to + by }
     }
 }
 
@@ -131,8 +129,12 @@ mod tests {
 
     use super::*;
 
+    fn usd(amount: i64) -> Money {
+        Money::from_ledger(amount.into(), "USD".parse().unwrap())
+    }
+
     fn range(from: i64, to: i64) -> MoneyRange {
-        MoneyRange { from: Decimal::from(from), to: Decimal::from(to) }
+        MoneyRange { from: usd(from), to: usd(to) }
     }
 
     #[test]
@@ -144,6 +146,7 @@ mod tests {
 
     #[test]
     fn a_range_keeps_its_length_on_another_line() {
-        assert_eq!(range(15, 20).translate(Decimal::TEN, Decimal::ONE_HUNDRED), range(105, 110));
+        assert_eq!(range(15, 20).shift(usd(90)), range(105, 110));
+        assert_eq!(range(15, 20).shift(-usd(15)).length(), range(15, 20).length());
     }
 }

@@ -4,11 +4,10 @@
 //! this module. Debt that is still owed is cancelled, so no money comes back for it. Of repaid debt, the part that was
 //! repaid first comes back first. Of paid money, the end of the usage's range comes back first.
 
-use rust_decimal::Decimal;
-
 use super::MoneyRange;
 use super::debts::DebtEpisode;
 use crate::domain::entry::Entry;
+use crate::domain::money::Money;
 
 /// The money that one reversal gave back, as the line "what the reversal brought": first the repaid debt, then the paid
 /// money. Either part may be missing.
@@ -16,6 +15,8 @@ use crate::domain::entry::Entry;
 pub struct ReturnedMoney {
     /// The number of the reversal.
     pub reversal: i64,
+    /// Where the repaid debt ends on the line, and the paid money begins.
+    border: Money,
     /// The range of the line "what was repaid of the usage's debt".
     pub debt: Option<MoneyRange>,
     /// The range of the wallet's line of paid money.
@@ -23,37 +24,32 @@ pub struct ReturnedMoney {
 }
 
 impl ReturnedMoney {
-    fn debt_length(&self) -> Decimal {
-        self.debt.map_or(Decimal::ZERO, |debt| debt.length())
-    }
-
     /// How much money the reversal brought, to the balance and to other debt.
     #[must_use]
-    pub fn length(&self) -> Decimal {
-        self.debt_length() + self.paid.map_or(Decimal::ZERO, |paid| paid.length())
+    pub fn length(&self) -> Money {
+        self.paid.map_or(self.border, |paid| self.border + paid.length())
     }
 
-    /// The source of a part of what the reversal brought.
+    /// The source of a part of what the reversal brought, as parts of `debt` and of `paid`.
     #[must_use]
-    pub fn source_of(&self, part: &MoneyRange) -> Self {
-        let border = self.debt_length();
-        let debt = self.debt.and_then(|debt| part.translate(Decimal::ZERO, debt.from).overlap(&debt));
-        let paid = self.paid.and_then(|paid| part.translate(border, paid.from).overlap(&paid));
-        Self { reversal: self.reversal, debt, paid }
+    pub fn source_of(&self, part: &MoneyRange) -> (Option<MoneyRange>, Option<MoneyRange>) {
+        let debt = self.debt.and_then(|debt| part.shift(debt.from).overlap(&debt));
+        let paid = self.paid.and_then(|paid| part.shift(paid.from - self.border).overlap(&paid));
+        (debt, paid)
     }
 
     /// Where a part of the usage's repaid debt lies in what the reversal brought; `None` when it was not given back.
     #[must_use]
     pub fn locate_debt(&self, repaid: &MoneyRange) -> Option<MoneyRange> {
         let debt = self.debt?;
-        Some(repaid.overlap(&debt)?.translate(debt.from, Decimal::ZERO))
+        Some(repaid.overlap(&debt)?.shift(-debt.from))
     }
 
     /// Where a part of the wallet's paid money lies in what the reversal brought; `None` when it was not given back.
     #[must_use]
     pub fn locate_paid(&self, range: &MoneyRange) -> Option<MoneyRange> {
         let paid = self.paid?;
-        Some(range.overlap(&paid)?.translate(paid.from, self.debt_length()))
+        Some(range.overlap(&paid)?.shift(self.border - paid.from))
     }
 }
 
@@ -64,29 +60,27 @@ impl ReturnedMoney {
 /// one that the episode does not reach.
 #[must_use]
 pub fn returned_money(usage: &Entry, reversals: &[Entry], debts: &DebtEpisode) -> Vec<ReturnedMoney> {
-    let (mut debt_left, mut debt_returned) = (usage.debt.amount(), Decimal::ZERO);
+    let zero = Money::zero(usage.currency());
+    let (mut debt_left, mut debt_returned) = (usage.debt, zero);
     let mut paid_left = MoneyRange::debited_by(usage);
     let mut explained = Vec::new();
     for reversal in reversals {
         if usage.debt.is_positive() && reversal.debt.is_negative() && !debts.reaches(reversal.seq) {
             break;
         }
-        let amount = (reversal.amount - reversal.granted).amount();
+        let amount = reversal.amount - reversal.granted;
         let of_debt = amount.min(debt_left);
         let of_paid = amount - of_debt;
         let of_repaid_debt = of_debt - debts.cancelled_by(reversal.seq);
-        if of_repaid_debt < Decimal::ZERO || of_paid > paid_left.map_or(Decimal::ZERO, |left| left.length()) {
+        if of_repaid_debt.is_negative() || of_paid > paid_left.map_or(zero, |left| left.length()) {
             break;
         }
         let debt = MoneyRange::new(debt_returned, debt_returned + of_repaid_debt);
-        let mut paid = None;
-        if let Some(left) = paid_left {
-            paid = MoneyRange::new(left.to - of_paid, left.to);
-            paid_left = MoneyRange::new(left.from, left.to - of_paid);
-        }
+        let paid = paid_left.and_then(|left| MoneyRange::new(left.to - of_paid, left.to));
+        paid_left = paid_left.and_then(|left| MoneyRange::new(left.from, left.to - of_paid));
         debt_left -= of_debt;
         debt_returned += of_repaid_debt;
-        explained.push(ReturnedMoney { reversal: reversal.seq, debt, paid });
+        explained.push(ReturnedMoney { reversal: reversal.seq, border: of_repaid_debt, debt, paid });
     }
     explained
 }
@@ -103,7 +97,6 @@ mod tests {
     use crate::domain::entry::EntryKind;
     use crate::domain::explain::debts::DebtChange;
     use crate::domain::label::Label;
-    use crate::domain::money::Money;
 
     fn usd(amount: i64) -> Money {
         Money::from_ledger(amount.into(), "USD".parse().unwrap())
@@ -135,16 +128,16 @@ mod tests {
     }
 
     fn range(from: i64, to: i64) -> Option<MoneyRange> {
-        MoneyRange::new(Decimal::from(from), Decimal::from(to))
+        MoneyRange::new(usd(from), usd(to))
     }
 
     #[test]
     fn paid_money_comes_back_from_the_end_of_its_range() {
         let usage = entry(1, EntryKind::Usage, -10, 0);
         let reversals = [entry(2, EntryKind::Reversal, 4, 0), entry(3, EntryKind::Reversal, 6, -2)];
-        let explained = returned_money(&usage, &reversals, &DebtEpisode::default());
+        let explained = returned_money(&usage, &reversals, &DebtEpisode::none(usage.currency()));
         assert_eq!(explained.iter().map(|part| part.paid).collect::<Vec<_>>(), [range(96, 100), range(90, 96)]);
-        assert_eq!(explained[1].source_of(&range(1, 3).unwrap()).paid, range(91, 93));
+        assert_eq!(explained[1].source_of(&range(1, 3).unwrap()), (None, range(91, 93)));
         assert_eq!(explained[1].locate_paid(&range(0, 92).unwrap()), range(0, 2));
         assert_eq!(explained[1].locate_paid(&range(96, 99).unwrap()), None);
     }
@@ -155,14 +148,13 @@ mod tests {
         let usage = entry(1, EntryKind::Usage, -10, 6);
         let payment = entry(2, EntryKind::Recharge, 5, -5);
         let reversals = [entry(3, EntryKind::Reversal, 3, -1), entry(4, EntryKind::Reversal, 5, 0)];
-        let debts =
-            DebtEpisode::replay(&[debt_change(&usage), debt_change(&payment), debt_change(&reversals[0])], true);
+        let changes = [debt_change(&usage), debt_change(&payment), debt_change(&reversals[0])];
+        let debts = DebtEpisode::replay(usage.currency(), &changes, true);
         let explained = returned_money(&usage, &reversals, &debts);
         assert_eq!((explained[0].debt, explained[0].paid), (range(0, 2), None));
         assert_eq!((explained[1].debt, explained[1].paid), (range(2, 5), range(98, 100)));
-        assert_eq!(explained[1].length(), Decimal::from(5));
-        let source = explained[1].source_of(&range(2, 4).unwrap());
-        assert_eq!((source.debt, source.paid), (range(4, 5), range(98, 99)));
+        assert_eq!(explained[1].length(), usd(5));
+        assert_eq!(explained[1].source_of(&range(2, 4).unwrap()), (range(4, 5), range(98, 99)));
         assert_eq!(explained[1].locate_debt(&range(1, 4).unwrap()), range(0, 2));
         assert_eq!(explained[1].locate_paid(&range(99, 100).unwrap()), range(4, 5));
     }
@@ -171,6 +163,6 @@ mod tests {
     fn a_reversal_of_more_than_was_taken_is_not_explained() {
         let usage = entry(1, EntryKind::Usage, -10, 0);
         let reversals = [entry(2, EntryKind::Reversal, 4, 0), entry(3, EntryKind::Reversal, 7, 0)];
-        assert_eq!(returned_money(&usage, &reversals, &DebtEpisode::default()).len(), 1);
+        assert_eq!(returned_money(&usage, &reversals, &DebtEpisode::none(usage.currency())).len(), 1);
     }
 }

@@ -5,13 +5,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::account_flows::body::AccountFlow;
-use crate::app::explain::{self, PageRequest, PaidByCredit};
+use crate::app::explain::{self, PageRequest, PaidByCredit, RequestedPart};
 use crate::app::{App, Error};
 use crate::domain::account_flow;
 use crate::domain::code::Code;
 use crate::domain::entry::Entry;
-use crate::domain::explain::MoneyRange;
-use crate::domain::money::{Money, parse_plain_decimal};
+use crate::domain::money::parse_plain_decimal;
 use crate::domain::page::Sort;
 use crate::domain::wallet_key::WalletKey;
 use crate::http::edge::auth::{Allowed, AsCustomer};
@@ -168,7 +167,7 @@ struct FlowPaidForQuery {
 }
 
 impl FlowPaidForQuery {
-    fn part(&self) -> Result<Option<MoneyRange>, Error> {
+    fn part(&self) -> Result<Option<RequestedPart>, Error> {
         let (from, amount) = match (&self.part_from, &self.part_amount) {
             (None, None) => return Ok(None),
             (Some(from), Some(amount)) => (from, amount),
@@ -178,8 +177,10 @@ impl FlowPaidForQuery {
         let bad = |pointer| Error::field(pointer, Code::InvalidAmount, "must be a plain decimal amount");
         let from = parse_plain_decimal(&from.0).map_err(|_| bad("?part_from"))?;
         let amount = parse_plain_decimal(&amount.0).map_err(|_| bad("?part_amount"))?;
-        let part = MoneyRange::new(from, from + amount);
-        part.map(Some).ok_or_else(|| Error::field("?part_amount", Code::OutOfRange, "must be more than zero"))
+        if amount.is_zero() {
+            return Err(Error::field("?part_amount", Code::OutOfRange, "must be more than zero"));
+        }
+        Ok(Some(RequestedPart { from, amount }))
     }
 }
 
@@ -227,11 +228,10 @@ pub struct WentOn {
 
 fn page_of(found: &explain::PaidForPage, filters: &Filters) -> Result<PaidForPage, Error> {
     let item = |item: &explain::PaidForItem| {
-        let position = |units| Amount::from(Money::from_ledger(units, item.wallet.currency));
         let went_on = |next: &explain::NextFlow| WentOn {
             flow_id: FlowIdText::of(next.to),
-            part_from: position(next.part.from),
-            part_amount: position(next.part.length()),
+            part_from: Amount::from(next.part.from),
+            part_amount: Amount::from(next.part.length()),
         };
         PaidForItem {
             amount: Amount::from(item.amount),
@@ -275,7 +275,7 @@ pub async fn list_account_flow_paid_for(
     let filters = Filters::of(request.path())
         .with("customer_id", &customer)
         .with_optional("part_from", part.map(|part| part.from.normalize()))
-        .with_optional("part_amount", part.map(|part| part.length().normalize()));
+        .with_optional("part_amount", part.map(|part| part.amount.normalize()));
     let page = page::read(query.cursor.as_ref(), Sort::Newest, Limit::read(query.limit)?, &filters)?;
     let wanted = PageRequest { part, page };
     let found = explain::paid_for(&app, &customer, path.flow_id.named(), wanted).await?;

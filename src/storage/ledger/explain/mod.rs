@@ -84,7 +84,7 @@ pub async fn credits_within(
     limit: i64,
 ) -> Result<Vec<Entry>, StorageError> {
     let customer = customer.as_str().to_owned();
-    let statement = CreditsWithin { customer, wallet, from: range.from, to: range.to, limit };
+    let statement = CreditsWithin { customer, wallet, from: range.from.amount(), to: range.to.amount(), limit };
     let rows: Vec<EntryRow> = Cached(statement).load(conn).await?;
     rows.into_iter().map(EntryRow::into_entry).collect()
 }
@@ -121,8 +121,8 @@ pub async fn debits_between(
     range: MoneyRange,
 ) -> Result<(i64, i64), StorageError> {
     let customer = customer.as_str().to_owned();
-    let first = FirstDebitPast { customer: customer.clone(), wallet, amount: range.from, reaching: false };
-    let last = FirstDebitPast { customer, wallet, amount: range.to, reaching: true };
+    let first = FirstDebitPast { customer: customer.clone(), wallet, amount: range.from.amount(), reaching: false };
+    let last = FirstDebitPast { customer, wallet, amount: range.to.amount(), reaching: true };
     Ok((Cached(first).get_result(conn).await?, Cached(last).get_result(conn).await?))
 }
 
