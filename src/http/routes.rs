@@ -13,11 +13,36 @@ use super::v1::{
 /// Registers every operation of the API but the metrics.
 pub fn configure(config: &mut ServiceConfig) {
     // actix tries the routes in this order, those with an id by regular expression. The hottest ones come first.
+    metering(config);
+    wallets(config);
+    usage_and_holds(config);
+    promotional_credit(config);
+    order_decisions(config);
+    closings(config);
+    money_back(config);
+    corrections(config);
+    books(config);
+    bank_money(config);
+    companies(config);
+    offers(config);
+    catalogue(config);
+    proofs_and_limits(config);
+    events_and_webhooks(config);
+    api_keys(config);
+    health_checks(config);
+}
+
+/// Books usage and holds.
+fn metering(config: &mut ServiceConfig) {
     config
         .service(usage::create_usage)
         .service(usage::create_usage_batch)
         .service(holds::create_hold)
         .service(holds::capture_hold);
+}
+
+/// What a customer has, and how it moves: balances, orders, transfers, flows and statements.
+fn wallets(config: &mut ServiceConfig) {
     config
         .service(balances::list_balances)
         .service(balances::stream::stream_balances)
@@ -39,14 +64,24 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(account_flows::export_account_flows)
         .service(account_statements::get_account_statement)
         .service(account_statements::export_account_statement)
-        .service(account_statements::list_past_balances)
+        .service(account_statements::list_past_balances);
+}
+
+/// Reads what was metered, gives it back, and ends holds.
+fn usage_and_holds(config: &mut ServiceConfig) {
+    config
         .service(reversals::create_usage_reversal)
         .service(usage::list::list_usage)
         .service(usage::summary::get_usage_summary)
         .service(usage::read::get_usage)
         .service(holds::get_hold)
         .service(holds::release_hold)
-        .service(holds::extend_hold)
+        .service(holds::extend_hold);
+}
+
+/// Grants and their proposals.
+fn promotional_credit(config: &mut ServiceConfig) {
+    config
         .service(grants::create_grant)
         .service(grants::list_grants)
         .service(grants::get_grant)
@@ -58,13 +93,23 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::grant_changes::withdraw_grant_change)
         .service(admin::grants::list_grant_proposals)
         .service(admin::grants::approve_grant)
-        .service(admin::grants::withdraw_grant)
+        .service(admin::grants::withdraw_grant);
+}
+
+/// Operators' decisions about orders.
+fn order_decisions(config: &mut ServiceConfig) {
+    config
         .service(admin::top_up_orders::admin_list_top_up_orders)
         .service(admin::top_up_orders::admin_get_top_up_order)
         .service(admin::top_up_orders::approve_top_up_order)
         .service(admin::top_up_orders::reject_top_up_order)
         .service(admin::top_up_orders::reverse_top_up_order)
-        .service(admin::top_up_orders::withdraw_top_up_order_proposal)
+        .service(admin::top_up_orders::withdraw_top_up_order_proposal);
+}
+
+/// Accounts that close, what is paid out of them, and what they owed.
+fn closings(config: &mut ServiceConfig) {
+    config
         .service(account_closings::get_account_closing)
         .service(admin::closings::close_customer)
         .service(admin::closings::advance_closing)
@@ -81,7 +126,12 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::write_offs::list_write_offs)
         .service(admin::write_offs::get_write_off)
         .service(admin::write_offs::approve_write_off)
-        .service(admin::write_offs::withdraw_write_off)
+        .service(admin::write_offs::withdraw_write_off);
+}
+
+/// Refunds, disputes and requests for refunds.
+fn money_back(config: &mut ServiceConfig) {
+    config
         .service(admin::refunds::create_refund)
         .service(admin::refunds::list_refunds)
         .service(admin::refunds::get_refund)
@@ -96,7 +146,12 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::refund_requests::admin_list_refund_requests)
         .service(admin::refund_requests::admin_get_refund_request)
         .service(admin::refund_requests::approve_refund_request)
-        .service(admin::refund_requests::refuse_refund_request)
+        .service(admin::refund_requests::refuse_refund_request);
+}
+
+/// Freezes and adjustments.
+fn corrections(config: &mut ServiceConfig) {
+    config
         .service(admin::freezes::freeze_customer)
         .service(admin::freezes::unfreeze_customer)
         .service(admin::freezes::freeze_wallet)
@@ -105,7 +160,12 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::adjustments::list_adjustments)
         .service(admin::adjustments::get_adjustment)
         .service(admin::adjustments::approve_adjustment)
-        .service(admin::adjustments::withdraw_adjustment)
+        .service(admin::adjustments::withdraw_adjustment);
+}
+
+/// Papers, reports, and what operators look up.
+fn books(config: &mut ServiceConfig) {
+    config
         .service(papers::get_receipt)
         .service(papers::get_paper)
         .service(papers::get_paper_page)
@@ -121,7 +181,12 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::customers::list_customers)
         .service(admin::customers::get_customer)
         .service(admin::audit_log::list_audit_log)
-        .service(admin::integrity::get_integrity)
+        .service(admin::integrity::get_integrity);
+}
+
+/// Money without an order, and what banks say.
+fn bank_money(config: &mut ServiceConfig) {
+    config
         .service(admin::unapplied_payments::list_unapplied_payments)
         .service(admin::unapplied_payments::apply_unapplied_payment)
         .service(admin::unapplied_payments::return_unapplied_payment)
@@ -142,12 +207,21 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::bank_lines::list_bank_lines)
         .service(admin::bank_lines::get_bank_line)
         .service(admin::bank_lines::choose_bank_line_payment)
-        .service(admin::bank_lines::apply_bank_line)
+        .service(admin::bank_lines::apply_bank_line);
+}
+
+/// What payment companies and their payers call.
+fn companies(config: &mut ServiceConfig) {
+    config
         .service(providers::stripe_notification)
         .service(providers::paypal_notification)
         .service(providers::vnpay_ipn)
         .service(providers::paypal_return)
         .service(providers::vnpay_return);
+}
+
+/// What customers choose from, and their requests, refunds and profiles.
+fn offers(config: &mut ServiceConfig) {
     config
         .service(products::list_products)
         .service(top_up_options::get_top_up_options)
@@ -163,6 +237,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(billing_profiles::get_billing_profile)
         .service(billing_profiles::save_billing_profile)
         .service(billing_profiles::record_tax_id_check);
+}
+
+/// What operators offer.
+fn catalogue(config: &mut ServiceConfig) {
     config
         .service(admin::products::admin_list_products)
         .service(admin::products::admin_save_product)
@@ -186,6 +264,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::agreements::admin_list_agreements)
         .service(admin::agreements::admin_publish_agreement)
         .service(admin::agreements::admin_activate_agreement);
+}
+
+/// What proves and explains the ledger, and what watches a wallet.
+fn proofs_and_limits(config: &mut ServiceConfig) {
     config
         .service(ledger_keys::list_ledger_keys)
         .service(ledger_proof::prove_ledger)
@@ -198,6 +280,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(low_balance_alerts::list_low_balance_alerts)
         .service(low_balance_alerts::save_low_balance_alert)
         .service(low_balance_alerts::remove_low_balance_alert);
+}
+
+/// The feed of events, and webhooks.
+fn events_and_webhooks(config: &mut ServiceConfig) {
     config
         .service(events::list_events)
         .service(webhook_endpoints::create_webhook_endpoint)
@@ -212,10 +298,18 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(webhook_endpoints::deliveries::test_webhook_endpoint)
         .service(webhook_endpoints::deliveries::redeliver_webhook_delivery)
         .service(webhook_endpoints::deliveries::redeliver_webhooks);
+}
+
+/// API keys.
+fn api_keys(config: &mut ServiceConfig) {
     config
         .service(admin::api_keys::create_api_key)
         .service(admin::api_keys::list_api_keys)
         .service(admin::api_keys::revoke_api_key);
+}
+
+/// Health and readiness.
+fn health_checks(config: &mut ServiceConfig) {
     config.service(health::get_health).service(health::get_readiness);
 }
 

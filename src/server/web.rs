@@ -8,7 +8,8 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_http::{HttpService, Protocol};
 use actix_service::{IntoServiceFactory, Service, ServiceFactoryExt, apply_fn_factory, map_config};
-use actix_web::dev::{AppConfig, Server, ServerHandle};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::Data;
@@ -169,13 +170,110 @@ fn cors(origins: &Origins) -> Cors {
 /// Registers no route.
 fn nothing(_: &mut ServiceConfig) {}
 
-/// Starts a server for the metrics alone.
-fn serve_metrics(
-    listener: TcpListener,
+/// Who may call, and how often.
+fn gate(config: &Config, app: &App, verifier: Arc<TokenVerifier>) -> Gate {
+    Gate {
+        verifier,
+        keys: app.api_keys.clone(),
+        environment: if app.settings.live { Environment::Live } else { Environment::Test },
+        customers: Arc::new(Limiter::new(NonZeroU32::new(config.customer_rate_limit))),
+        services: Arc::new(Limiter::new(NonZeroU32::new(config.service_rate_limit))),
+    }
+}
+
+/// How large a body may be, and how long it may take.
+fn body_rules(config: &Config) -> BodyRules {
+    let deadline = Duration::from_secs(config.body_seconds.get());
+    let budget = || BodyBudget::new(LARGE_BODIES, deadline + LARGE_BODY_WAITS_LONGER);
+    BodyRules { limit: config.body_limit, deadline, callers: budget(), strangers: budget() }
+}
+
+/// From what every worker thread builds its application.
+#[derive(Clone)]
+struct Blueprint {
     app: Data<App>,
+    gate: Data<Gate>,
     measured: Data<Measured>,
+    trust: Data<TrustProxy>,
+    rules: Data<BodyRules>,
     pages: Data<ProblemPages>,
-) -> Result<(ServerHandle, JoinHandle<()>), StartError> {
+    deadline: Data<Deadline>,
+    document: Data<Document>,
+    origins: Origins,
+    has_metrics: bool,
+    has_docs: bool,
+}
+
+impl Blueprint {
+    fn new(
+        config: &Config,
+        origins: Origins,
+        app: App,
+        verifier: Arc<TokenVerifier>,
+        measured: Measured,
+        has_metrics: bool,
+    ) -> Self {
+        Self {
+            gate: Data::new(gate(config, &app, verifier)),
+            measured: Data::new(measured),
+            trust: Data::new(TrustProxy(config.trust_proxy)),
+            rules: Data::new(body_rules(config)),
+            pages: Data::new(ProblemPages::below(&app.settings.public_url)),
+            deadline: Data::new(Deadline(Duration::from_secs(config.request_seconds.get()))),
+            document: Data::new(Document(openapi::document)),
+            app: Data::new(app),
+            origins,
+            has_metrics,
+            has_docs: config.docs,
+        }
+    }
+
+    /// The routes, and the middleware around them.
+    fn build(
+        self,
+    ) -> ActixApp<
+        impl ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<impl MessageBody>,
+            Error = actix_web::Error,
+            InitError = (),
+        >,
+    > {
+        ActixApp::new()
+            .into_utoipa_app()
+            .app_data(self.app)
+            .app_data(self.gate)
+            .app_data(self.measured)
+            .app_data(self.trust)
+            .app_data(self.rules)
+            .app_data(self.pages)
+            .app_data(self.deadline)
+            .app_data(self.document)
+            .configure(routes::configure)
+            .configure(if self.has_metrics { routes::metrics } else { nothing })
+            .configure(if self.has_docs { docs::configure } else { docs::plain })
+            .configure(pages::configure)
+            .configure(docs::no_other)
+            .into_app()
+            // The last middleware is the outermost.
+            .wrap(from_fn(carry_out))
+            .wrap(from_fn(head_as_get))
+            .wrap(from_fn(authenticate))
+            .wrap(cors(&self.origins))
+            .wrap(Compress::default())
+            .wrap(from_fn(fill_in))
+            .wrap(from_fn(measure))
+            .wrap(TracingLogger::<RequestSpan>::new())
+            .wrap(from_fn(request_id::assign))
+            .wrap(from_fn(secure))
+            .wrap(from_fn(connections::serve))
+    }
+}
+
+/// Starts a server for the metrics alone.
+fn serve_metrics(listener: TcpListener, blueprint: &Blueprint) -> Result<(ServerHandle, JoinHandle<()>), StartError> {
+    let Blueprint { app, measured, pages, .. } = blueprint.clone();
     let service = move || {
         let service = ActixApp::new().into_utoipa_app();
         let service = service.app_data(app.clone()).app_data(measured.clone()).app_data(pages.clone());
@@ -215,62 +313,9 @@ pub fn start(
     verifier: Arc<TokenVerifier>,
 ) -> Result<RunningWeb, StartError> {
     let metrics = telemetry::install_metrics()?;
-    let app = Data::new(app);
-    let gate = Data::new(Gate {
-        verifier,
-        keys: app.api_keys.clone(),
-        environment: if app.settings.live { Environment::Live } else { Environment::Test },
-        customers: Arc::new(Limiter::new(NonZeroU32::new(config.customer_rate_limit))),
-        services: Arc::new(Limiter::new(NonZeroU32::new(config.service_rate_limit))),
-    });
-    let measured = Data::new(Measured(Arc::new(move || metrics.render())));
-    let pages = Data::new(ProblemPages::below(&app.settings.public_url));
-    let trust = Data::new(TrustProxy(config.trust_proxy));
-    let body_deadline = Duration::from_secs(config.body_seconds.get());
-    let budget = || BodyBudget::new(LARGE_BODIES, body_deadline + LARGE_BODY_WAITS_LONGER);
-    let rules = Data::new(BodyRules {
-        limit: config.body_limit,
-        deadline: body_deadline,
-        callers: budget(),
-        strangers: budget(),
-    });
-    let document = Data::new(Document(openapi::document));
-    let deadline = Data::new(Deadline(Duration::from_secs(config.request_seconds.get())));
-    let (has_metrics, has_docs) = (metrics_listener.is_none(), config.docs);
-    let (metrics_app, metrics_measured, metrics_pages) = (app.clone(), measured.clone(), pages.clone());
-    let service = move || {
-        ActixApp::new()
-            .into_utoipa_app()
-            .app_data(app.clone())
-            .app_data(gate.clone())
-            .app_data(measured.clone())
-            .app_data(trust.clone())
-            .app_data(rules.clone())
-            .app_data(pages.clone())
-            .app_data(deadline.clone())
-            .app_data(document.clone())
-            .configure(routes::configure)
-            .configure(if has_metrics { routes::metrics } else { nothing })
-            .configure(if has_docs { docs::configure } else { docs::plain })
-            .configure(pages::configure)
-            .configure(docs::no_other)
-            .into_app()
-            // The last middleware is the outermost.
-            .wrap(from_fn(carry_out))
-            .wrap(from_fn(head_as_get))
-            .wrap(from_fn(authenticate))
-            .wrap(cors(&origins))
-            .wrap(Compress::default())
-            .wrap(from_fn(fill_in))
-            .wrap(from_fn(measure))
-            .wrap(TracingLogger::<RequestSpan>::new())
-            .wrap(from_fn(request_id::assign))
-            .wrap(from_fn(secure))
-            .wrap(from_fn(connections::serve))
-    };
-    let metrics = metrics_listener
-        .map(|listener| serve_metrics(listener, metrics_app, metrics_measured, metrics_pages))
-        .transpose()?;
+    let measured = Measured(Arc::new(move || metrics.render()));
+    let blueprint = Blueprint::new(config, origins, app, verifier, measured, metrics_listener.is_none());
+    let metrics = metrics_listener.map(|listener| serve_metrics(listener, &blueprint)).transpose()?;
     let most = files::connections(config);
     let connections = Connections::new(most, LEAVING, PATIENCE);
     let watch = tokio::spawn(Arc::clone(&connections).watch());
@@ -285,7 +330,8 @@ pub fn start(
     // As `HttpServer` does it, which takes no stream of our own, and stops before the tasks of its requests have ended.
     let serve = move || {
         let (stopping, connections) = (stopping.clone(), Arc::clone(&connections));
-        let service = service().into_factory().map_err(|error: actix_web::Error| error.error_response());
+        let service =
+            blueprint.clone().build().into_factory().map_err(|error: actix_web::Error| error.error_response());
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();

@@ -152,36 +152,7 @@ async fn adopt_locked(
     }
     let amount = fact.amount.min(left);
     let now = clock::now(conn).await?;
-    let mut refund = Refund {
-        id: Uuid::now_v7(),
-        order_id: order.as_ref().map(|order| order.id),
-        payment_id: payment.id,
-        customer: order.as_ref().map(|order| order.customer.clone()),
-        provider: payment.provider,
-        provider_refund_id: Some(fact.refund_id.clone()),
-        amount,
-        from_unapplied: if order.is_some() { Money::zero(amount.currency()) } else { amount },
-        from_wallet: Money::zero(amount.currency()),
-        debited: Money::zero(amount.currency()),
-        wallet_taken: Money::zero(amount.currency()),
-        bonus_taken: Money::zero(amount.currency()),
-        state: RefundState::from(fact.status),
-        reason: "started at the provider".to_owned(),
-        failure: fact.reason.clone().filter(|_| failed),
-        ours: false,
-        override_balance: false,
-        from_products: false,
-        closing_id: None,
-        proposed_by: actor.to_owned(),
-        approved_by: None,
-        second_needed: false,
-        created_at: now,
-        started_at: Some(now),
-        updated_at: now,
-        ask_at: Some(now),
-        asked: 0,
-    };
-    refund.ask_at = refund.next_question_at(now);
+    let mut refund = started_at_provider(order.as_ref(), payment, fact, amount, actor, now);
     let new = TakenShare::new(TakeBackId::Refund(refund.id), order.is_some(), amount, true, now);
     let divided = wallet_credit::divide(conn, payment, new.id, (!failed).then_some(new)).await?;
     if let Some((parts, customer)) = divided {
@@ -206,6 +177,49 @@ async fn adopt_locked(
         settlement::end_if_returned(conn, payment, actor).await?;
     }
     Ok(NotificationOutcome::Recorded)
+}
+
+/// The refund that a provider states, before it is divided.
+fn started_at_provider(
+    order: Option<&Order>,
+    payment: &Payment,
+    fact: &RefundFact,
+    amount: Money,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Refund {
+    let zero = Money::zero(amount.currency());
+    let mut refund = Refund {
+        id: Uuid::now_v7(),
+        order_id: order.map(|order| order.id),
+        payment_id: payment.id,
+        customer: order.map(|order| order.customer.clone()),
+        provider: payment.provider,
+        provider_refund_id: Some(fact.refund_id.clone()),
+        amount,
+        from_unapplied: if order.is_some() { zero } else { amount },
+        from_wallet: zero,
+        debited: zero,
+        wallet_taken: zero,
+        bonus_taken: zero,
+        state: RefundState::from(fact.status),
+        reason: "started at the provider".to_owned(),
+        failure: fact.reason.clone().filter(|_| fact.status == RefundStatus::Failed),
+        ours: false,
+        override_balance: false,
+        from_products: false,
+        closing_id: None,
+        proposed_by: actor.to_owned(),
+        approved_by: None,
+        second_needed: false,
+        created_at: now,
+        started_at: Some(now),
+        updated_at: now,
+        ask_at: Some(now),
+        asked: 0,
+    };
+    refund.ask_at = refund.next_question_at(now);
+    refund
 }
 
 /// Adds a line to the timeline of the order that a payment completed, or else of the order that it names.
