@@ -17,11 +17,11 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Whether money can be booked now, or why not.
-type Outcome = Result<(), &'static str>;
+type DatabaseHealth = Result<(), &'static str>;
 
 /// The last check of the database. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct LastCheck(Arc<Mutex<Option<(Instant, Outcome)>>>);
+pub struct LastCheck(Arc<Mutex<Option<(Instant, DatabaseHealth)>>>);
 
 /// Checks that the parts of this process run, that the database can be written to, and that it has the schema of this
 /// version. The database is checked at most once a second, however many callers ask.
@@ -44,7 +44,7 @@ pub async fn ready(app: &App) -> Result<(), Error> {
     outcome.map_err(not_ready)
 }
 
-async fn check_database(app: &App) -> Outcome {
+async fn check_database(app: &App) -> DatabaseHealth {
     match tokio::time::timeout(TIMEOUT, database_is_ready(app)).await {
         Ok(Ok(true)) => Ok(()),
         Ok(Ok(false)) => Err("the database schema is older than this version: run `topup migrate`"),

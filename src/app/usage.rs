@@ -59,9 +59,9 @@ pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usag
     let (mut asked, mut postings) = (Vec::new(), Vec::new());
     for usage in new {
         match app.products.require(&app.pool, &usage.product).await {
-            Ok(()) if usage.amount.is_zero() => asked.push(Ok(Asked::Nothing(usage))),
+            Ok(()) if usage.amount.is_zero() => asked.push(Ok(BatchItem::Nothing(usage))),
             Ok(()) => {
-                asked.push(Ok(Asked::Posted));
+                asked.push(Ok(BatchItem::Posted));
                 postings.push(usage.posting());
             }
             Err(refused @ Error::Invalid(_)) => asked.push(Err(refused)),
@@ -69,16 +69,16 @@ pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usag
         }
     }
     let mut answers = app.poster.post(postings).await?.into_iter();
-    let nothing: Vec<&NewUsage> = asked.iter().filter_map(Asked::nothing).collect();
-    let wallets = if nothing.is_empty() { Wallets::default() } else { wallets_of(app, nothing).await? };
+    let nothing: Vec<&NewUsage> = asked.iter().filter_map(BatchItem::nothing).collect();
+    let wallets = if nothing.is_empty() { WalletSnapshot::default() } else { wallets_of(app, nothing).await? };
     let mut results = Vec::with_capacity(asked.len());
     for item in asked {
         let result = match item {
-            Ok(Asked::Posted) => match answers.next() {
+            Ok(BatchItem::Posted) => match answers.next() {
                 Some(outcome) => read_outcome(outcome),
                 None => Err(Error::Internal("an answer of the poster to every posting")),
             },
-            Ok(Asked::Nothing(usage)) => Ok(of_nothing(usage, &wallets)),
+            Ok(BatchItem::Nothing(usage)) => Ok(of_nothing(usage, &wallets)),
             Err(refused) => Err(refused),
         };
         // An item that is not known to be booked may not be reported as refused, so a bug fails the whole request.
@@ -91,13 +91,13 @@ pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usag
 }
 
 /// One item of a batch that is not refused beforehand.
-enum Asked {
+enum BatchItem {
     /// The poster answers in the order of these.
     Posted,
     Nothing(NewUsage),
 }
 
-impl Asked {
+impl BatchItem {
     fn nothing(asked: &Result<Self, Error>) -> Option<&NewUsage> {
         match asked {
             Ok(Self::Nothing(usage)) => Some(usage),
@@ -108,21 +108,21 @@ impl Asked {
 
 /// The wallets of the customers who used nothing, and when they were read.
 #[derive(Default)]
-struct Wallets {
+struct WalletSnapshot {
     all: Vec<Wallet>,
     at: DateTime<Utc>,
 }
 
-async fn wallets_of(app: &App, usages: impl IntoIterator<Item = &NewUsage>) -> Result<Wallets, Error> {
+async fn wallets_of(app: &App, usages: impl IntoIterator<Item = &NewUsage>) -> Result<WalletSnapshot, Error> {
     let customers: BTreeSet<&CustomerId> = usages.into_iter().map(|usage| &usage.customer).collect();
     let mut conn = app.pool.get().await?;
     let all = ledger::read_wallets_of(&mut conn, customers).await?;
-    Ok(Wallets { all, at: clock::now(&mut conn).await? })
+    Ok(WalletSnapshot { all, at: clock::now(&mut conn).await? })
 }
 
 /// Answers a usage of nothing. It moves no wallet, so nothing is stored: its id stays free, and a repetition is
 /// answered in the same way.
-fn of_nothing(new: NewUsage, wallets: &Wallets) -> Usage {
+fn of_nothing(new: NewUsage, wallets: &WalletSnapshot) -> Usage {
     let currency = new.amount.currency();
     let key = WalletKey { customer: new.customer, currency, product: new.product };
     let wallet = wallets.all.iter().find(|wallet| wallet.key == key);

@@ -105,16 +105,16 @@ pub struct Reconciliation {
 }
 
 /// What both sides are compared by.
-type Key<'m> = (MovedKind, &'m str);
+type MovementKey<'m> = (MovedKind, &'m str);
 
-fn key_of(movement: &CompanyMovement) -> Key<'_> {
+fn key_of(movement: &CompanyMovement) -> MovementKey<'_> {
     match (movement.kind, &movement.payment_id) {
         (MovedKind::Dispute, Some(payment)) => (MovedKind::Dispute, payment),
         (kind, _) => (kind, &movement.id),
     }
 }
 
-fn own_key(movement: &OwnMovement) -> Key<'_> {
+fn own_key(movement: &OwnMovement) -> MovementKey<'_> {
     match movement.kind {
         MovedKind::Dispute => (MovedKind::Dispute, &movement.payment_id),
         kind => (kind, &movement.id),
@@ -126,7 +126,7 @@ fn own_key(movement: &OwnMovement) -> Key<'_> {
 #[must_use]
 pub fn compare(span: Span, company: &[CompanyMovement], own: &[OwnMovement]) -> Reconciliation {
     let in_day = |at: DateTime<Utc>| at >= span.from && at < span.to;
-    let recorded: BTreeMap<Key<'_>, &OwnMovement> = own.iter().map(|one| (own_key(one), one)).collect();
+    let recorded: BTreeMap<MovementKey<'_>, &OwnMovement> = own.iter().map(|one| (own_key(one), one)).collect();
     let payments: BTreeSet<&str> = own.iter().map(|one| one.payment_id.as_str()).collect();
     let is_ours = |one: &CompanyMovement| {
         one.marked
@@ -135,7 +135,7 @@ pub fn compare(span: Span, company: &[CompanyMovement], own: &[OwnMovement]) -> 
     };
     let (payouts, listed): (Vec<_>, Vec<_>) = company.iter().partition(|one| one.kind == MovedKind::Payout);
     let (ours, foreign): (Vec<_>, Vec<_>) = listed.into_iter().partition(|one| is_ours(one));
-    let named: BTreeSet<Key<'_>> = ours.iter().map(|one| key_of(one)).collect();
+    let named: BTreeSet<MovementKey<'_>> = ours.iter().map(|one| key_of(one)).collect();
 
     let mut differences = Vec::new();
     for one in ours.iter().filter(|one| in_day(one.at)) {

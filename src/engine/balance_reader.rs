@@ -28,28 +28,28 @@ const CUSTOMERS: usize = 256;
 /// Questions that may wait.
 const WAITING: usize = 20_000;
 
-type Reply = oneshot::Sender<Result<Balances, EngineError>>;
-type Questions = Vec<(CustomerId, Vec<Reply>)>;
+type BalanceReply = oneshot::Sender<Result<Balances, EngineError>>;
+type Questions = Vec<(CustomerId, Vec<BalanceReply>)>;
 
 /// Who waits, by customer: a customer who asks very often is read once, and delays no other.
 #[derive(Default)]
-struct Waiting {
+struct WaitingQuestions {
     /// Who came first.
     order: VecDeque<CustomerId>,
-    replies: HashMap<CustomerId, Vec<Reply>>,
+    replies: HashMap<CustomerId, Vec<BalanceReply>>,
     count: usize,
 }
 
-struct Shared {
+struct ReaderShared {
     pool: Pool,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<WaitingQuestions>,
     woken: Notify,
 }
 
 /// The handle that use cases hold; cloning shares it.
 #[derive(Clone)]
 pub struct BalanceReader {
-    shared: Arc<Shared>,
+    shared: Arc<ReaderShared>,
 }
 
 impl std::fmt::Debug for BalanceReader {
@@ -62,7 +62,7 @@ impl BalanceReader {
     /// Starts the readers. Call it inside a tokio runtime.
     #[must_use]
     pub fn start(pool: &Pool, supervisor: &Supervisor) -> Self {
-        let shared = Arc::new(Shared { pool: pool.clone(), waiting: Mutex::default(), woken: Notify::new() });
+        let shared = Arc::new(ReaderShared { pool: pool.clone(), waiting: Mutex::default(), woken: Notify::new() });
         for _ in 0..READERS {
             let of_reader = Arc::clone(&shared);
             tokio::spawn(supervisor.clone().keep_running("balance_reader", move || answer_all(Arc::clone(&of_reader))));
@@ -82,12 +82,12 @@ impl BalanceReader {
     }
 }
 
-impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+impl ReaderShared {
+    fn waiting(&self) -> MutexGuard<'_, WaitingQuestions> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, customer: &CustomerId, reply: Reply) -> Result<(), EngineError> {
+    fn push(&self, customer: &CustomerId, reply: BalanceReply) -> Result<(), EngineError> {
         let mut waiting = self.waiting();
         if waiting.count >= WAITING {
             return Err(EngineError::Overloaded);
@@ -123,7 +123,7 @@ impl Shared {
     }
 }
 
-async fn answer_all(shared: Arc<Shared>) {
+async fn answer_all(shared: Arc<ReaderShared>) {
     loop {
         let mut questions = shared.take();
         if questions.is_empty() {
@@ -158,7 +158,7 @@ async fn answer(pool: &Pool, questions: Questions) {
 
 /// Answers those who asked for the same. An error that passes goes to the first of them; the others get an error to ask
 /// again.
-fn send(replies: Vec<Reply>, answer: Result<Balances, StorageError>) {
+fn send(replies: Vec<BalanceReply>, answer: Result<Balances, StorageError>) {
     match answer {
         Ok(balances) => {
             for reply in replies {

@@ -204,7 +204,7 @@ impl Jwks {
 
     async fn fetch(&self) -> Result<Content, FetchError> {
         #[derive(serde::Deserialize)]
-        struct Document {
+        struct RawKeys {
             keys: Vec<serde_json::Value>,
         }
 
@@ -221,7 +221,7 @@ impl Jwks {
             }
             body.extend_from_slice(&chunk);
         }
-        let document: Document = serde_json::from_slice(&body).map_err(|_| FetchError::NotJwks)?;
+        let document: RawKeys = serde_json::from_slice(&body).map_err(|_| FetchError::NotJwks)?;
         // An unknown kind of key must not invalidate the other keys (RFC 7517 §5).
         let jwks = document.keys.into_iter().filter_map(|value| serde_json::from_value::<Jwk>(value).ok());
         let keys = jwks.filter_map(|jwk| jwk.key().map(|key| NamedKey { kid: jwk.kid, key: Arc::new(key) })).collect();

@@ -17,7 +17,7 @@ const WINDOW_SECONDS: u64 = 60;
 /// The decision about one request, with the values for the headers `RateLimit` and `RateLimit-Policy`
 /// (draft-ietf-httpapi-ratelimit-headers) and `Retry-After`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decision {
+pub struct RateDecision {
     pub allowed: bool,
     /// The requests per minute, which is also the largest burst (`q`, with the window `w` of 60).
     pub limit: u32,
@@ -34,9 +34,9 @@ pub struct Decision {
 ///
 /// Once a minute, credentials that have their full limit again are forgotten, so memory holds at most the callers of
 /// the last two minutes. Only verified callers have a credential, so unknown callers cannot fill the memory.
-pub struct Limiter<C: Clock = DefaultClock>(Option<Counted<C>>);
+pub struct Limiter<C: Clock = DefaultClock>(Option<RequestCounts<C>>);
 
-struct Counted<C: Clock> {
+struct RequestCounts<C: Clock> {
     limit: NonZeroU32,
     counts: RateLimiter<Credential, DashMapStateStore<Credential>, C, StateInformationMiddleware>,
     start: C::Instant,
@@ -57,19 +57,19 @@ impl<C: Clock + Clone> Limiter<C> {
         Self(per_minute.map(|limit| {
             let start = clock.now();
             let counts = RateLimiter::new(Quota::per_minute(limit), DashMapStateStore::default(), clock);
-            Counted { limit, counts, start, swept_at: AtomicU64::new(0) }
+            RequestCounts { limit, counts, start, swept_at: AtomicU64::new(0) }
         }))
     }
 
     /// Counts one request of a caller. Returns `None` when there is no limit.
     #[must_use]
-    pub fn check(&self, credential: &Credential) -> Option<Decision> {
+    pub fn check(&self, credential: &Credential) -> Option<RateDecision> {
         self.0.as_ref().map(|counted| counted.check(credential))
     }
 }
 
-impl<C: Clock> Counted<C> {
-    fn check(&self, credential: &Credential) -> Decision {
+impl<C: Clock> RequestCounts<C> {
+    fn check(&self, credential: &Credential) -> RateDecision {
         let now = self.counts.clock().now();
         self.sweep(now);
         let limit = self.limit.get();
@@ -78,7 +78,7 @@ impl<C: Clock> Counted<C> {
             Err(refused) => (0, Some(whole_seconds(refused.wait_time_from(now)).max(1))),
         };
         let used = u64::from(limit.saturating_sub(remaining));
-        Decision {
+        RateDecision {
             allowed: wait.is_none(),
             limit,
             remaining,
@@ -132,7 +132,13 @@ mod tests {
         let refused = limiter.check(&alice).unwrap();
         assert_eq!(
             refused,
-            Decision { allowed: false, limit: 3, remaining: 0, reset_after_seconds: 60, retry_after_seconds: Some(20) }
+            RateDecision {
+                allowed: false,
+                limit: 3,
+                remaining: 0,
+                reset_after_seconds: 60,
+                retry_after_seconds: Some(20)
+            }
         );
         clock.advance(Duration::from_millis(19_500));
         assert_eq!(limiter.check(&alice).unwrap().retry_after_seconds, Some(1), "rounded up, never 0");

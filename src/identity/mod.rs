@@ -19,7 +19,7 @@ mod token;
 mod verifier;
 
 pub use error::IdentitySettingsError;
-pub use limiter::{Decision, Limiter};
+pub use limiter::{Limiter, RateDecision};
 pub use mint::{Holder, MintError, mint};
 pub use principal::{Credential, Principal, Scope, Scopes};
 pub use settings::{ClaimNames, IdentitySettings};

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{
     AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome,
-    PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, TakeBack,
+    PaymentProvider, ProviderError, RawNotification, RefundInstruction, Reply, TakeBack,
 };
 use crate::domain::payment::{Channel, Notification, Observation, ProviderName, RefundFact};
 
@@ -83,7 +83,7 @@ impl PaymentProvider for BankTransfer {
         Ok(Observation::Cancelled)
     }
 
-    async fn refund(&self, _: &RefundRequest) -> Result<RefundFact, ProviderError> {
+    async fn refund(&self, _: &RefundInstruction) -> Result<RefundFact, ProviderError> {
         Err(no_refunds())
     }
 
@@ -91,7 +91,7 @@ impl PaymentProvider for BankTransfer {
         Ok(Vec::new())
     }
 
-    async fn read_refund(&self, _: &RefundRequest, _: &str) -> Result<RefundFact, ProviderError> {
+    async fn read_refund(&self, _: &RefundInstruction, _: &str) -> Result<RefundFact, ProviderError> {
         Err(no_refunds())
     }
 

@@ -136,7 +136,7 @@ pub struct AttemptRef {
 
 /// The request to give back money of one payment.
 #[derive(Debug, Clone)]
-pub struct RefundRequest {
+pub struct RefundInstruction {
     /// Our id of the refund, which is also the idempotency key at the company.
     pub refund_id: Uuid,
     /// As [`crate::domain::payment::PaymentFact::payment_id`].
@@ -237,11 +237,14 @@ pub trait PaymentProvider: Debug + Send + Sync {
     async fn cancel(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError>;
 
     /// Gives money back. The same id always gives the same refund.
-    async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError>;
+    async fn refund(&self, request: &RefundInstruction) -> Result<RefundFact, ProviderError>;
 
     /// Reads the state of a refund. `provider_refund_id` is [`RefundFact::refund_id`].
-    async fn read_refund(&self, request: &RefundRequest, provider_refund_id: &str)
-    -> Result<RefundFact, ProviderError>;
+    async fn read_refund(
+        &self,
+        request: &RefundInstruction,
+        provider_refund_id: &str,
+    ) -> Result<RefundFact, ProviderError>;
 
     /// Reads a payment by [`crate::domain::payment::PaymentFact::payment_id`], to learn whose it is. It is called for
     /// the payments of refunds and disputes that a notification reports. A company that reports none needs no such

@@ -23,8 +23,8 @@ struct Entry<D> {
 /// The state of a key.
 #[derive(Debug)]
 pub(super) enum Claimed<D> {
-    /// The key is new. The caller carries out the request, and stores the result with [`Claim::remember`].
-    First(Claim<D>),
+    /// The key is new. The caller carries out the request, and stores the result with [`ReplayClaim::remember`].
+    First(ReplayClaim<D>),
     /// The key was used with the same parameters, and has a result.
     Again(D),
     /// The key is being used with the same parameters.
@@ -33,10 +33,10 @@ pub(super) enum Claimed<D> {
     Different,
 }
 
-/// A key in use. If it is dropped without [`Claim::remember`], because the caller disconnected or the request was
+/// A key in use. If it is dropped without [`ReplayClaim::remember`], because the caller disconnected or the request was
 /// refused before it had an effect, the key is free again.
 #[derive(Debug)]
-pub(super) struct Claim<D> {
+pub(super) struct ReplayClaim<D> {
     entries: Arc<Mutex<HashMap<String, Entry<D>>>>,
     key: Option<String>,
 }
@@ -56,13 +56,13 @@ impl<D: Clone> Replays<D> {
                 let entry = Entry { fingerprint: fingerprint.to_owned(), done: None };
                 entries.insert(key.to_owned(), entry);
                 drop(entries);
-                Claimed::First(Claim { entries: Arc::clone(&self.entries), key: Some(key.to_owned()) })
+                Claimed::First(ReplayClaim { entries: Arc::clone(&self.entries), key: Some(key.to_owned()) })
             }
         }
     }
 }
 
-impl<D> Claim<D> {
+impl<D> ReplayClaim<D> {
     pub fn remember(mut self, done: D) {
         if let Some(key) = self.key.take()
             && let Some(entry) = lock(&self.entries).get_mut(&key)
@@ -72,7 +72,7 @@ impl<D> Claim<D> {
     }
 }
 
-impl<D> Drop for Claim<D> {
+impl<D> Drop for ReplayClaim<D> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             lock(&self.entries).remove(&key);

@@ -13,7 +13,7 @@ use crate::domain::environment::Environment;
 use crate::embedded::{Cluster, ClusterOptions, WatchedCluster};
 use crate::storage::connection::pooler;
 use crate::storage::pool::{self, Pool};
-use crate::storage::roles::{self, Made};
+use crate::storage::roles::{self, MadeRole};
 use crate::storage::{Connection, calendar, durability, environment, migrations};
 
 /// What a database was found to be.
@@ -32,7 +32,7 @@ pub struct Migrated {
     pub ran: usize,
     pub stamp: Environment,
     pub deployment: Deployment,
-    pub role: Made,
+    pub role: MadeRole,
 }
 
 /// The address of the database, and its cluster if that is our own.

@@ -62,7 +62,7 @@ impl TryFrom<FlowRow> for AccountFlow {
 }
 
 /// The parameters that the three statements share.
-struct Asked {
+struct FlowParameters {
     customer: String,
     kinds: Vec<i16>,
     from: Option<DateTime<Utc>>,
@@ -78,7 +78,7 @@ struct Asked {
     limit: i64,
 }
 
-impl Asked {
+impl FlowParameters {
     /// This page, with the filter's end as a position. No entry lies at that position, because numbers begin at 1.
     fn before_its_end(mut self) -> Self {
         if let Some(to) = self.to.filter(|to| *to <= self.at) {
@@ -107,7 +107,7 @@ type FlowSql = (
 
 /// Lists any kinds but consumption. Each kind is one index scan that stops after a page; the scans are merged. A page
 /// costs the same at any depth. Consumption has no such index, because every usage would have to write it.
-struct ByKind<const BACK: bool>(Asked);
+struct ByKind<const BACK: bool>(FlowParameters);
 
 impl<const BACK: bool> Statement for ByKind<BACK> {
     const TEXT: &'static str = match BACK {
@@ -136,7 +136,7 @@ impl<const BACK: bool> Statement for ByKind<BACK> {
 /// Where a page begins and ends within a wallet is found by binary search, unless the page begins at the newest entry.
 /// Each wallet costs a page, however few entries it has, and a walk passes over entries of other kinds.
 struct ByWallet {
-    page: Asked,
+    page: FlowParameters,
     from_newest: bool,
 }
 
@@ -161,7 +161,7 @@ impl Statement for ByWallet {
 }
 
 /// [`ByWallet`], read backwards.
-struct ByWalletBack(Asked);
+struct ByWalletBack(FlowParameters);
 
 impl Statement for ByWalletBack {
     const TEXT: &'static str = include_str!("sql/flows_by_wallet_back.sql");
@@ -186,7 +186,7 @@ impl Statement for ByWalletBack {
 /// Lists the entries with one reference. There are few of them, so they are read and sorted. Captures are many, and no
 /// index of references contains them.
 struct ByReference<const BACK: bool> {
-    page: Asked,
+    page: FlowParameters,
     reference: String,
 }
 
@@ -231,9 +231,9 @@ pub async fn page(
     Ok(page.cut(rows))
 }
 
-fn asked(filter: &FlowFilter, (at, seq, wallet): FlowPosition, limit: i64) -> Asked {
+fn asked(filter: &FlowFilter, (at, seq, wallet): FlowPosition, limit: i64) -> FlowParameters {
     let kinds = if filter.kinds.is_empty() { EntryKind::ALL.to_vec() } else { filter.kinds.clone() };
-    Asked {
+    FlowParameters {
         customer: filter.customer.as_str().to_owned(),
         kinds: kinds.into_iter().map(EntryKind::code).collect(),
         from: filter.created_from,
@@ -250,7 +250,7 @@ fn asked(filter: &FlowFilter, (at, seq, wallet): FlowPosition, limit: i64) -> As
 
 /// Whether consumption is asked for. Most entries are consumption, so a walk down the wallets meets it soon, and may
 /// meet other kinds late.
-fn has_consumption(page: &Asked) -> bool {
+fn has_consumption(page: &FlowParameters) -> bool {
     page.kinds.iter().any(|kind| [EntryKind::Usage.code(), EntryKind::Capture.code()].contains(kind))
 }
 

@@ -33,7 +33,7 @@ struct EndsRow {
     closing_paid: Decimal,
 }
 
-struct Wallets {
+struct FindWalletEnds {
     customer: String,
     currency: Option<&'static str>,
     product: Option<String>,
@@ -41,7 +41,7 @@ struct Wallets {
     to: DateTime<Utc>,
 }
 
-impl Statement for Wallets {
+impl Statement for FindWalletEnds {
     const TEXT: &'static str = include_str!("sql/statement_wallets.sql");
     type Row = (SqlUuid, Text, Text, BigInt, BigInt, Numeric, Numeric, Numeric, Numeric);
 
@@ -72,7 +72,7 @@ pub async fn ends(
     which: &WhichWallets,
     span: Span,
 ) -> Result<Vec<WalletEnds>, StorageError> {
-    let statement = Wallets {
+    let statement = FindWalletEnds {
         customer: which.customer.as_str().to_owned(),
         currency: which.currency.map(Currency::code),
         product: which.product.as_ref().map(|product| product.as_column().to_owned()),
@@ -98,14 +98,14 @@ pub async fn ends(
     rows.into_iter().map(ends).collect()
 }
 
-struct Sums {
+struct FindKindSums {
     kinds: Vec<i16>,
     customer: String,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
 }
 
-impl Statement for Sums {
+impl Statement for FindKindSums {
     const TEXT: &'static str = include_str!("sql/statement_sums.sql");
     type Row = (SqlUuid, Int2, Bool, BigInt, Numeric);
 
@@ -129,7 +129,7 @@ pub async fn sums(
     span: Span,
 ) -> Result<Vec<KindSum>, StorageError> {
     let others = EntryKind::ALL.into_iter().filter(|kind| !EntryKind::CONSUMPTION.contains(kind));
-    let statement = Sums {
+    let statement = FindKindSums {
         kinds: others.map(EntryKind::code).collect(),
         customer: customer.as_str().to_owned(),
         from: span.from,

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Date, Text, Timestamptz};
+use diesel::sql_types::{Date, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::StorageError;
+use super::columns::YesOrNo;
 use super::environment;
 use super::schema::calendar;
 use crate::domain::calendar::{Month, Span};
@@ -31,19 +32,13 @@ pub async fn stamp(conn: &mut AsyncPgConnection, wanted: &str) -> Result<String,
     Ok(wanted.to_owned())
 }
 
-#[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Bool)]
-    yes: bool,
-}
-
 /// Whether the database knows a time zone by this name.
 ///
 /// # Errors
 /// Database errors.
 pub async fn knows(conn: &mut AsyncPgConnection, zone: &str) -> Result<bool, StorageError> {
     let sql = "SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = $1) AS yes";
-    Ok(diesel::sql_query(sql).bind::<Text, _>(zone).get_result::<Answer>(conn).await?.yes)
+    Ok(diesel::sql_query(sql).bind::<Text, _>(zone).get_result::<YesOrNo>(conn).await?.yes)
 }
 
 #[derive(QueryableByName)]

@@ -13,6 +13,13 @@ use crate::domain::entry::EntryKind;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::ProviderName;
 
+/// The answer of a statement that asks whether something is so.
+#[derive(diesel::QueryableByName)]
+pub(super) struct YesOrNo {
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    pub(super) yes: bool,
+}
+
 /// The error for a column that holds `value`.
 pub(super) fn corrupt(column: &str, value: impl Display) -> StorageError {
     StorageError::Corrupt(format!("{column} {value}"))

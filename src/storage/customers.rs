@@ -11,9 +11,9 @@ use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 use crate::domain::page::{Page, Place, Rows};
 
-struct After(String, i64);
+struct CustomersAfter(String, i64);
 
-impl Statement for After {
+impl Statement for CustomersAfter {
     const TEXT: &'static str = include_str!("sql/customers_after.sql");
     type Row = Text;
 
@@ -41,8 +41,8 @@ impl Statement for Before {
 /// Database errors.
 pub async fn list(conn: &mut AsyncPgConnection, page: &Page<String>) -> Result<Rows<CustomerId>, StorageError> {
     let ids: Vec<String> = match &page.place {
-        Place::Start => Cached(After(String::new(), page.to_read())).load(conn).await?,
-        Place::After(id) => Cached(After(id.clone(), page.to_read())).load(conn).await?,
+        Place::Start => Cached(CustomersAfter(String::new(), page.to_read())).load(conn).await?,
+        Place::After(id) => Cached(CustomersAfter(id.clone(), page.to_read())).load(conn).await?,
         Place::Before(id) => Cached(Before(id.clone(), page.to_read())).load(conn).await?,
     };
     page.cut(ids).try_map(|id| customer_from_column(&id))

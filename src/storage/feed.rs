@@ -86,7 +86,7 @@ pub async fn position(conn: &mut AsyncPgConnection, number: i64) -> Result<Optio
     Ok(event.map(|event| FeedPosition { number, event }))
 }
 
-struct Page {
+struct ReadFeed {
     after: i64,
     up_to: i64,
     kinds: Vec<&'static str>,
@@ -95,7 +95,7 @@ struct Page {
     limit: i64,
 }
 
-impl Statement for Page {
+impl Statement for ReadFeed {
     const TEXT: &'static str = include_str!("sql/feed_page.sql");
     type Row = EventSql;
 
@@ -119,7 +119,7 @@ pub async fn page(
     (after, up_to): (i64, i64),
     limit: i64,
 ) -> Result<Vec<Event>, StorageError> {
-    let page = Page {
+    let page = ReadFeed {
         after,
         up_to,
         kinds: filter.kinds.iter().map(|kind| kind.as_str()).collect(),

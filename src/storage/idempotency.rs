@@ -33,13 +33,13 @@ pub async fn try_lock(
     Ok(diesel::select(pg_try_advisory_xact_lock(hashtextextended(scope, 0))).get_result(conn).await?)
 }
 
-struct Moved {
+struct FindMovedKey {
     caller: String,
     operation: String,
     key: String,
 }
 
-impl Statement for Moved {
+impl Statement for FindMovedKey {
     const TEXT: &'static str = include_str!("sql/find_moved_key.sql");
     type Row = (Bytea, SqlUuid);
 
@@ -70,7 +70,7 @@ pub async fn find(
     if known.is_some() {
         return Ok(known);
     }
-    let moved = Moved { caller: caller.to_owned(), operation: operation.to_owned(), key: key.to_owned() };
+    let moved = FindMovedKey { caller: caller.to_owned(), operation: operation.to_owned(), key: key.to_owned() };
     Ok(Cached(moved).get_result(conn).await.optional()?)
 }
 

@@ -10,6 +10,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use secrecy::SecretString;
 
 use super::StorageError;
+use super::columns::YesOrNo;
 use super::pool::connect;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
@@ -23,21 +24,15 @@ struct Ran {
     version: String,
 }
 
-#[derive(diesel::QueryableByName)]
-struct Known {
-    #[diesel(sql_type = diesel::sql_types::Bool)]
-    there: bool,
-}
-
 /// Versions of this program's migrations that the database has not run, oldest first.
 ///
 /// # Errors
 /// Database errors.
 pub async fn pending(conn: &mut AsyncPgConnection) -> Result<Vec<String>, StorageError> {
-    let known: Known = diesel::sql_query("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS there")
+    let known: YesOrNo = diesel::sql_query("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS yes")
         .get_result(conn)
         .await?;
-    let ran: BTreeSet<String> = if known.there {
+    let ran: BTreeSet<String> = if known.yes {
         let rows: Vec<Ran> = diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(conn).await?;
         rows.into_iter().map(|row| row.version).collect()
     } else {

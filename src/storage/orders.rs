@@ -297,9 +297,9 @@ pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Order
     row.map(Order::try_from).transpose()
 }
 
-struct Open(String);
+struct CountOpenOrders(String);
 
-impl Statement for Open {
+impl Statement for CountOpenOrders {
     const TEXT: &'static str = include_str!("sql/orders_open.sql");
     type Row = BigInt;
 
@@ -316,7 +316,7 @@ impl Statement for Open {
 pub async fn count_open(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<i64, StorageError> {
     let scope = format!("open orders\n{customer}");
     diesel::select(pg_advisory_xact_lock(super::idempotency::hashtextextended(scope, 0))).execute(conn).await?;
-    Ok(Cached(Open(customer.as_str().to_owned())).get_result(conn).await?)
+    Ok(Cached(CountOpenOrders(customer.as_str().to_owned())).get_result(conn).await?)
 }
 
 diesel::define_sql_function! {

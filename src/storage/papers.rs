@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Int4, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Int4, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
 use super::catalogue::tax_rules;
-use super::columns::{corrupt, currency_from_column, customer_from_column};
+use super::columns::{YesOrNo, corrupt, currency_from_column, customer_from_column};
 use super::page::in_page;
 use super::parties::{from_document, to_document};
 use super::schema::{paper_numbers, papers, papers_due};
@@ -22,19 +22,13 @@ use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter,
 /// Any number that no other code locks: one process issues papers at a time.
 const ISSUING: i64 = 0x0074_6f70_7573;
 
-#[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Bool)]
-    yes: bool,
-}
-
 /// Takes the right to issue papers until the transaction ends; false where another process has it.
 ///
 /// # Errors
 /// Database errors.
 pub async fn may_issue(conn: &mut AsyncPgConnection) -> Result<bool, StorageError> {
     let asked = diesel::sql_query("SELECT pg_try_advisory_xact_lock($1) AS yes").bind::<BigInt, _>(ISSUING);
-    Ok(asked.get_result::<Answer>(conn).await?.yes)
+    Ok(asked.get_result::<YesOrNo>(conn).await?.yes)
 }
 
 /// Waits until nobody issues papers, and keeps it so until the transaction ends.

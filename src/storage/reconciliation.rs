@@ -14,7 +14,7 @@ use crate::domain::money::Money;
 use crate::domain::payment::ProviderName;
 use crate::domain::reconciliation::{MovedKind, OwnMovement};
 
-struct Own {
+struct FindOwnMovements {
     provider: &'static str,
     span: Span,
     payments: Vec<String>,
@@ -22,7 +22,7 @@ struct Own {
     list_ends: DateTime<Utc>,
 }
 
-impl Statement for Own {
+impl Statement for FindOwnMovements {
     const TEXT: &'static str = include_str!("sql/own_movements.sql");
     type Row = (Text, Text, Text, Numeric, Text, Timestamptz, Text);
 
@@ -60,7 +60,7 @@ pub async fn own(
     refunds: Vec<String>,
     list_ends: DateTime<Utc>,
 ) -> Result<Vec<OwnMovement>, StorageError> {
-    let wanted = Own { provider: provider.as_str(), span, payments, refunds, list_ends };
+    let wanted = FindOwnMovements { provider: provider.as_str(), span, payments, refunds, list_ends };
     let rows: Vec<OwnRow> = Cached(wanted).load(conn).await?;
     let read = |row: OwnRow| {
         Ok(OwnMovement {

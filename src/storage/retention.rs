@@ -13,12 +13,12 @@ use super::statement::{Cached, Parameters, Statement};
 /// How long something is kept, in seconds.
 pub type Seconds = i64;
 
-struct Keys {
+struct PruneIdempotencyKeys {
     age: Seconds,
     limit: i64,
 }
 
-impl Statement for Keys {
+impl Statement for PruneIdempotencyKeys {
     const TEXT: &'static str = include_str!("sql/prune_idempotency_keys.sql");
     type Row = BigInt;
 
@@ -38,7 +38,7 @@ pub async fn prune_idempotency_keys(
     age: Seconds,
     limit: i64,
 ) -> Result<i64, StorageError> {
-    Ok(Cached(Keys { age, limit }).get_result(conn).await?)
+    Ok(Cached(PruneIdempotencyKeys { age, limit }).get_result(conn).await?)
 }
 
 struct Events {

@@ -5,10 +5,11 @@
 
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::Text;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::StorageError;
+use super::columns::YesOrNo;
 use super::connection::role::quote;
 use super::connection::sqlstate;
 use super::schema::environment;
@@ -31,36 +32,30 @@ const OWNS: &str =
     "SELECT pg_has_role(session_user, relowner, 'MEMBER') AS yes FROM pg_class WHERE oid = to_regclass($1)";
 
 #[derive(QueryableByName)]
-struct Name {
+struct RoleName {
     #[diesel(sql_type = Text)]
     name: String,
 }
 
-#[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Bool)]
-    yes: bool,
-}
-
 /// What became of the role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct MadeRole {
     pub role: String,
     /// What this session was not allowed to do: statements for the administrator of the cluster.
     pub left: Vec<String>,
 }
 
 async fn name(conn: &mut AsyncPgConnection, sql: &str) -> Result<String, StorageError> {
-    Ok(diesel::sql_query(sql).get_result::<Name>(conn).await?.name)
+    Ok(diesel::sql_query(sql).get_result::<RoleName>(conn).await?.name)
 }
 
 async fn ask(conn: &mut AsyncPgConnection, sql: &str, of: &str) -> Result<bool, StorageError> {
-    Ok(diesel::sql_query(sql).bind::<Text, _>(of).get_result::<Answer>(conn).await?.yes)
+    Ok(diesel::sql_query(sql).bind::<Text, _>(of).get_result::<YesOrNo>(conn).await?.yes)
 }
 
 async fn is_member(conn: &mut AsyncPgConnection, member: &str, of: &str) -> Result<bool, StorageError> {
     let asked = diesel::sql_query(IS_MEMBER).bind::<Text, _>(member).bind::<Text, _>(of);
-    Ok(asked.get_result::<Answer>(conn).await?.yes)
+    Ok(asked.get_result::<YesOrNo>(conn).await?.yes)
 }
 
 /// The user who opened the session.
@@ -105,7 +100,7 @@ pub async fn make(
     conn: &mut AsyncPgConnection,
     configured: Option<&str>,
     login: Option<&str>,
-) -> Result<Made, StorageError> {
+) -> Result<MadeRole, StorageError> {
     let role = find(conn, configured).await?;
     let mut left = Vec::new();
     let quoted = quote(&role);
@@ -142,7 +137,7 @@ pub async fn make(
             }
         }
     }
-    Ok(Made { role, left })
+    Ok(MadeRole { role, left })
 }
 
 /// Grants the role exactly what the service needs, at once.

@@ -109,7 +109,7 @@ impl Statement for Orders {
     }
 }
 
-struct Payments {
+struct FindPayments {
     limit: i64,
     ids: Ends<Uuid>,
     raw: Ends<String>,
@@ -117,7 +117,7 @@ struct Payments {
     amount: Option<Decimal>,
 }
 
-impl Statement for Payments {
+impl Statement for FindPayments {
     const TEXT: &'static str = include_str!("sql/search_payments.sql");
     type Row = FoundColumns;
 
@@ -212,7 +212,7 @@ pub async fn find(
         }
         FoundKind::Payment => {
             let ids = terms.ids(IdKind::Payment).into();
-            Cached(Payments { limit, ids, raw: raw(), normal: normal(), amount }).load(conn).await?
+            Cached(FindPayments { limit, ids, raw: raw(), normal: normal(), amount }).load(conn).await?
         }
         FoundKind::Refund => Cached(Refunds(taken_back(IdKind::Refund))).load(conn).await?,
         FoundKind::Dispute => Cached(Disputes(taken_back(IdKind::Dispute))).load(conn).await?,

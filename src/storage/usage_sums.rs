@@ -20,14 +20,14 @@ use crate::domain::product::Product;
 use crate::domain::report::entries::Days;
 use crate::domain::usage_sum::{UsageKeys, UsageSum, UsageSumPlace};
 
-struct Fold {
+struct FoldUsageDay {
     day: NaiveDate,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
     keys: Vec<String>,
 }
 
-impl Statement for Fold {
+impl Statement for FoldUsageDay {
     const TEXT: &'static str = include_str!("sql/fold_usage_day.sql");
     type Row = BigInt;
 
@@ -49,7 +49,7 @@ pub(super) async fn fold(
     span: Span,
     keys: &UsageKeys,
 ) -> Result<i64, StorageError> {
-    let statement = Fold { day, from: span.from, to: span.to, keys: keys.as_slice().to_vec() };
+    let statement = FoldUsageDay { day, from: span.from, to: span.to, keys: keys.as_slice().to_vec() };
     Ok(Cached(statement).get_result(conn).await?)
 }
 
@@ -85,7 +85,7 @@ impl<const BACK: bool> Statement for Listed<BACK> {
 }
 
 #[derive(Queryable)]
-struct SumRow {
+struct UsageSumRow {
     day: NaiveDate,
     currency: String,
     product: String,
@@ -96,10 +96,10 @@ struct SumRow {
     reversed: Decimal,
 }
 
-impl TryFrom<SumRow> for UsageSum {
+impl TryFrom<UsageSumRow> for UsageSum {
     type Error = StorageError;
 
-    fn try_from(row: SumRow) -> Result<Self, StorageError> {
+    fn try_from(row: UsageSumRow) -> Result<Self, StorageError> {
         let currency = currency_from_column(&row.currency)?;
         let labels = serde_json::from_value(row.labels).map_err(|_| corrupt("labels", "not an object of texts"))?;
         Ok(Self {
@@ -124,7 +124,7 @@ pub async fn list(
     days: &Days,
     page: &Page<UsageSumPlace>,
 ) -> Result<Rows<UsageSum>, StorageError> {
-    let rows: Vec<SumRow> = match page.ascends() {
+    let rows: Vec<UsageSumRow> = match page.ascends() {
         true => Cached(listed::<false>(customer, days, page)).load(conn).await?,
         false => Cached(listed::<true>(customer, days, page)).load(conn).await?,
     };

@@ -183,7 +183,7 @@ struct DeliveryRow {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = attempts, check_for_backend(diesel::pg::Pg))]
-struct AttemptRow {
+struct DeliveryAttemptRow {
     delivery_id: Uuid,
     at: DateTime<Utc>,
     milliseconds: i32,
@@ -236,15 +236,15 @@ pub async fn find(conn: &mut AsyncPgConnection, endpoint: Uuid, id: Uuid) -> Res
 
 async fn complete(conn: &mut AsyncPgConnection, rows: Vec<DeliveryRow>) -> Result<Vec<Delivery>, StorageError> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let made: Vec<AttemptRow> = attempts::table
+    let made: Vec<DeliveryAttemptRow> = attempts::table
         .filter(attempts::delivery_id.eq_any(ids))
         .order((attempts::delivery_id, attempts::n))
-        .select(AttemptRow::as_select())
+        .select(DeliveryAttemptRow::as_select())
         .load(conn)
         .await?;
     let mut of: HashMap<Uuid, Vec<DeliveryAttempt>> = HashMap::new();
     for row in made {
-        let AttemptRow { delivery_id, at, milliseconds, status, error, body } = row;
+        let DeliveryAttemptRow { delivery_id, at, milliseconds, status, error, body } = row;
         of.entry(delivery_id).or_default().push(DeliveryAttempt { at, milliseconds, status, error, body });
     }
     rows.into_iter()

@@ -15,7 +15,7 @@ use super::schema::{webhook_endpoints as endpoints, webhook_secrets as secrets};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::event::EventKind;
 use crate::domain::page::{Page, Rows};
-use crate::domain::webhook::{EndpointStatus, Target, WebhookEndpoint};
+use crate::domain::webhook::{DeliveryTarget, EndpointStatus, WebhookEndpoint};
 
 /// The status of an endpoint that is shown no more.
 const DELETED: &str = "deleted";
@@ -266,13 +266,13 @@ pub async fn tell_test(conn: &mut AsyncPgConnection, endpoint: Uuid) -> Result<U
     Ok(Cached(Test(endpoint)).get_result(conn).await?)
 }
 
-struct Claim {
+struct ClaimEndpoints {
     holder: Uuid,
     seconds: i64,
     limit: i64,
 }
 
-impl Statement for Claim {
+impl Statement for ClaimEndpoints {
     const TEXT: &'static str = include_str!("sql/claim_webhook_endpoints.sql");
     type Row = SqlUuid;
 
@@ -294,7 +294,7 @@ pub async fn claim(
     seconds: i64,
     limit: i64,
 ) -> Result<Vec<Uuid>, StorageError> {
-    Ok(Cached(Claim { holder, seconds, limit }).load(conn).await?)
+    Ok(Cached(ClaimEndpoints { holder, seconds, limit }).load(conn).await?)
 }
 
 /// Where an endpoint takes events, while it is enabled and `holder` has its lease.
@@ -305,7 +305,7 @@ pub async fn target(
     conn: &mut AsyncPgConnection,
     holder: Uuid,
     endpoint: Uuid,
-) -> Result<Option<Target>, StorageError> {
+) -> Result<Option<DeliveryTarget>, StorageError> {
     let found: Option<(String, String)> = endpoints::table
         .find(endpoint)
         .filter(endpoints::lease.eq(holder).and(endpoints::status.eq(EndpointStatus::Enabled.as_str())))
@@ -315,7 +315,7 @@ pub async fn target(
         .optional()?;
     let Some((owner, url)) = found else { return Ok(None) };
     let secrets = secrets(conn, endpoint).await?;
-    Ok(Some(Target { owner, url, secrets }))
+    Ok(Some(DeliveryTarget { owner, url, secrets }))
 }
 
 /// Extends a lease. Returns false when it is lost, or the endpoint takes nothing any more.

@@ -10,7 +10,7 @@ use topup::domain::payment::Observation;
 use topup::providers::settings::{
     PaypalSettings, PaypalVerify, ProviderSettings, StripeSettings, Timeouts, VnpaySettings,
 };
-use topup::providers::{AttemptRef, AttemptRequest, CardFlow, RawNotification, RefundRequest};
+use topup::providers::{AttemptRef, AttemptRequest, CardFlow, RawNotification, RefundInstruction};
 use uuid::Uuid;
 use wiremock::Request;
 
@@ -127,8 +127,8 @@ pub fn attempt(provider_reference: &str, amount: Money, flow: CardFlow) -> Attem
     }
 }
 
-pub fn refund(attempt: AttemptRef, payment_id: &str, amount: Money, created_at: DateTime<Utc>) -> RefundRequest {
-    RefundRequest {
+pub fn refund(attempt: AttemptRef, payment_id: &str, amount: Money, created_at: DateTime<Utc>) -> RefundInstruction {
+    RefundInstruction {
         refund_id: REFUND.parse().unwrap(),
         payment_id: payment_id.to_owned(),
         paid: attempt.amount,

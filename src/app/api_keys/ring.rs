@@ -31,7 +31,7 @@ pub struct KeyRing(Arc<Ring>);
 #[derive(Debug)]
 struct Ring {
     pool: Pool,
-    known: RwLock<Known>,
+    known: RwLock<KnownKeys>,
     /// Held by the task that reads.
     reading: Arc<Mutex<()>>,
     /// When the use of a key was noted last, and from where.
@@ -39,20 +39,20 @@ struct Ring {
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownKeys {
     /// When the reading began; `None` before the first.
     asked_at: Option<Instant>,
-    keys: HashMap<KeyDigest, Kept>,
+    keys: HashMap<KeyDigest, KeptKey>,
 }
 
 #[derive(Debug, Clone)]
-struct Kept {
+struct KeptKey {
     key: Arc<LiveKey>,
     /// When it expires, by the clock of the machine.
     ends_at: Instant,
 }
 
-impl Known {
+impl KnownKeys {
     fn find(&self, digest: &KeyDigest, now: Instant) -> Option<Arc<LiveKey>> {
         self.keys.get(digest).filter(|kept| now < kept.ends_at).map(|kept| Arc::clone(&kept.key))
     }
@@ -85,7 +85,7 @@ impl KeyRing {
     /// them.
     async fn look(
         &self,
-        find: impl Fn(&Known, Instant) -> Option<Arc<LiveKey>>,
+        find: impl Fn(&KnownKeys, Instant) -> Option<Arc<LiveKey>>,
     ) -> Result<Option<Arc<LiveKey>>, Error> {
         let arrived = Instant::now();
         if let Some(found) = self.remembered(&find, arrived) {
@@ -106,13 +106,17 @@ impl KeyRing {
         Ok(find(&self.known(), Instant::now()))
     }
 
-    fn remembered(&self, find: impl Fn(&Known, Instant) -> Option<Arc<LiveKey>>, now: Instant) -> Option<Arc<LiveKey>> {
+    fn remembered(
+        &self,
+        find: impl Fn(&KnownKeys, Instant) -> Option<Arc<LiveKey>>,
+        now: Instant,
+    ) -> Option<Arc<LiveKey>> {
         let known = self.known();
         let is_fresh = known.asked_at.is_some_and(|asked_at| now < asked_at + FRESH);
         if is_fresh { find(&known, now) } else { None }
     }
 
-    fn known(&self) -> std::sync::RwLockReadGuard<'_, Known> {
+    fn known(&self) -> std::sync::RwLockReadGuard<'_, KnownKeys> {
         self.0.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -126,9 +130,9 @@ impl KeyRing {
             .await?;
         let keys = keys.into_iter().map(|(digest, key)| {
             let left = (key.expires_at - now).to_std().unwrap_or_default();
-            (digest, Kept { key: Arc::new(key), ends_at: asked_at + left })
+            (digest, KeptKey { key: Arc::new(key), ends_at: asked_at + left })
         });
-        let known = Known { asked_at: Some(asked_at), keys: keys.collect() };
+        let known = KnownKeys { asked_at: Some(asked_at), keys: keys.collect() };
         *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::app::{App, Error, settlement};
 use crate::domain::actor::Actor;
 use crate::domain::payment::RefundStatus;
 use crate::domain::refund::{Refund, RefundState, next_question, refusal_is_final};
-use crate::providers::{ProviderError, RefundRequest};
+use crate::providers::{ProviderError, RefundInstruction};
 use crate::storage::transaction::transact;
 use crate::storage::{attempts, clock, orders, payments, refunds};
 
@@ -115,7 +115,7 @@ async fn ask_later(app: &App, refund: &Refund, why: &str, wait_seconds: Option<u
 
 /// The refund in the form that its provider takes, and the time. `None` when the payment came without an attempt of
 /// ours.
-async fn request(app: &App, refund: &Refund) -> Result<(Option<RefundRequest>, DateTime<Utc>), Error> {
+async fn request(app: &App, refund: &Refund) -> Result<(Option<RefundInstruction>, DateTime<Utc>), Error> {
     let mut conn = app.pool.get().await?;
     let now = clock::now(&mut conn).await?;
     let payment = payments::find(&mut conn, refund.payment_id).await?;
@@ -125,7 +125,7 @@ async fn request(app: &App, refund: &Refund) -> Result<(Option<RefundRequest>, D
     let attempt = attempts::paid_or_last(&mut conn, order.id).await?;
     let attempt = attempt.map(|attempt| settlement::attempt_ref(&order, &attempt)).transpose()?.flatten();
     let Some(attempt) = attempt else { return Ok((None, now)) };
-    let request = RefundRequest {
+    let request = RefundInstruction {
         refund_id: refund.id,
         payment_id: payment.payment_id,
         attempt,

@@ -21,9 +21,9 @@ const HEADS: usize = 1_000;
 
 /// What disagrees, by rule.
 #[derive(Default)]
-struct Found(HashMap<&'static str, (i64, Vec<Disagreement>)>);
+struct Disagreements(HashMap<&'static str, (i64, Vec<Disagreement>)>);
 
-impl Found {
+impl Disagreements {
     fn add(&mut self, rule: &'static str, customer: &CustomerId, subject: String, expected: String, found: String) {
         let (count, listed) = self.0.entry(rule).or_default();
         *count += 1;
@@ -39,7 +39,7 @@ impl Found {
 /// # Errors
 /// Database errors.
 pub async fn verify(conn: &mut Connection, heads: &[Head], report: &mut Report) -> Result<(), Error> {
-    let mut found = Found::default();
+    let mut found = Disagreements::default();
     let keys: HashMap<String, SealPublicKey> =
         seals::keys(conn).await?.into_iter().map(|key| (key.id.clone(), key)).collect();
     let mut last: Option<Seal> = None;
@@ -75,7 +75,7 @@ fn subject(seal: &Seal) -> String {
 }
 
 /// The place of a seal in its chain, and its signature.
-fn judge(seal: &Seal, before: Option<&Seal>, key: Option<&SealPublicKey>, found: &mut Found) {
+fn judge(seal: &Seal, before: Option<&Seal>, key: Option<&SealPublicKey>, found: &mut Disagreements) {
     if !seal.follows(before) {
         let end = before.map_or(0, |before| before.to_seq);
         let expected = format!("a seal from {} after {}", end + 1, before.map_or("none".to_owned(), |b| shown(b.hash)));
@@ -98,7 +98,7 @@ fn judge(seal: &Seal, before: Option<&Seal>, key: Option<&SealPublicKey>, found:
 async fn judge_contents(
     conn: &mut Connection,
     page: &[(Seal, String, String)],
-    found: &mut Found,
+    found: &mut Disagreements,
 ) -> Result<(), Error> {
     let stretches: Vec<Stretch<'_>> = page
         .iter()
@@ -138,7 +138,7 @@ async fn judge_contents(
     Ok(())
 }
 
-async fn judge_heads(conn: &mut Connection, heads: &[Head], found: &mut Found) -> Result<(), Error> {
+async fn judge_heads(conn: &mut Connection, heads: &[Head], found: &mut Disagreements) -> Result<(), Error> {
     let known: HashMap<i64, _> = seals::find_heads(conn, heads).await?.into_iter().collect();
     for (n, head) in (1..).zip(heads) {
         let has = known.get(&n).copied();

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::app::{App, Error, Reader};
 use crate::domain::event::Event;
 use crate::domain::id::IdKind;
-use crate::domain::webhook::{DeliveryAttempt, DeliveryStatus, FAILS_AT_MOST, JITTER, Target, pause_after};
+use crate::domain::webhook::{DeliveryAttempt, DeliveryStatus, DeliveryTarget, FAILS_AT_MOST, JITTER, pause_after};
 use crate::outbound::{Message, Secret};
 use crate::storage::transaction::transact;
 use crate::storage::webhook_deliveries::{self as deliveries, DueDelivery};
@@ -139,12 +139,12 @@ async fn rounds(app: &App, holder: Uuid, endpoint: Uuid) -> Result<(), Error> {
 }
 
 /// A delivery and its event, if it is still kept.
-type Load = (Option<Event>, DueDelivery);
+type LoadedDelivery = (Option<Event>, DueDelivery);
 
 /// Delivers a round. Dropping this ends what is in flight.
-async fn run(first: Vec<Load>, again: Vec<Load>, courier: &Arc<Courier>) {
+async fn run(first: Vec<LoadedDelivery>, again: Vec<LoadedDelivery>, courier: &Arc<Courier>) {
     let mut tasks = JoinSet::new();
-    let mut chains: BTreeMap<String, Vec<Load>> = BTreeMap::new();
+    let mut chains: BTreeMap<String, Vec<LoadedDelivery>> = BTreeMap::new();
     for load in first {
         chains.entry(load.1.customer.clone()).or_default().push(load);
     }
@@ -198,13 +198,13 @@ impl Courier {
 
     /// Where the endpoint takes events now. It is read before each attempt: after the answer to a request that changes
     /// the URL or the secret, or that pauses or deletes the endpoint, no attempt begins by the old settings.
-    async fn target(&self) -> Result<Option<Target>, Error> {
+    async fn target(&self) -> Result<Option<DeliveryTarget>, Error> {
         let _turn = database(&self.app).await;
         let mut conn = self.app.pool.get().await?;
         Ok(endpoints::target(&mut conn, self.holder, self.endpoint).await?)
     }
 
-    async fn attempt(&self, target: &Target, event: &Event, body: &str) -> DeliveryAttempt {
+    async fn attempt(&self, target: &DeliveryTarget, event: &Event, body: &str) -> DeliveryAttempt {
         let id = IdKind::Event.show(event.id);
         let at = self.now + self.began.elapsed();
         let secrets: Vec<Secret> = target.secrets.iter().cloned().map(Secret::from_kept).collect();

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use roxmltree::{Document, Node};
 use rust_decimal::Decimal;
 
-use super::{ReadStatement, StatementFormat, StatementLine, Texts, Unreadable, money};
+use super::{LineTexts, ReadStatement, StatementFormat, StatementLine, Unreadable, money};
 use crate::domain::money::{Currency, Money, parse_plain_decimal};
 
 /// The first element at a path of local names.
@@ -151,7 +151,7 @@ fn read_entry(entry: Node<'_, '_>, currency: Currency) -> Result<Vec<StatementLi
     let Some(amounts) = split else {
         let mut texts = match parts.first() {
             Some(part) => read_part(*part, amount.is_positive()),
-            None => Texts::default(),
+            None => LineTexts::default(),
         };
         texts.bank_id = match parts.len() {
             0 | 1 => texts.bank_id.or_else(|| of_entry.map(str::to_owned)),
@@ -178,7 +178,7 @@ fn amount_is_debit(entry: Node<'_, '_>) -> bool {
     text_of(entry, "CdtDbtInd") == Some("DBIT")
 }
 
-fn read_part(part: Node<'_, '_>, is_credit: bool) -> Texts {
+fn read_part(part: Node<'_, '_>, is_credit: bool) -> LineTexts {
     let (other, account) = if is_credit { ("Dbtr", "DbtrAcct") } else { ("Cdtr", "CdtrAcct") };
     let name = text(part, &["RltdPties", other, "Nm"]).or_else(|| text(part, &["RltdPties", other, "Pty", "Nm"]));
     let number = text(part, &["RltdPties", account, "Id", "IBAN"])
@@ -189,7 +189,7 @@ fn read_part(part: Node<'_, '_>, is_credit: bool) -> Texts {
     let mut said: Vec<&str> = free.filter_map(|one| one.text()).collect();
     said.extend(text(part, &["RmtInf", "Strd", "CdtrRefInf", "Ref"]));
     said.extend(end_to_end);
-    Texts {
+    LineTexts {
         bank_id: text(part, &["Refs", "AcctSvcrRef"]).map(str::to_owned),
         remitter: name.map(str::to_owned),
         remitter_account: number.map(str::to_owned),

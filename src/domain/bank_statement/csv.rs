@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::text::{self, TextEncoding};
-use super::{MAX_LINES, ReadStatement, StatementFormat, StatementLine, Texts, Unreadable, days, money};
+use super::{LineTexts, MAX_LINES, ReadStatement, StatementFormat, StatementLine, Unreadable, days, money};
 use crate::domain::money::{Currency, Money};
 
 /// Which columns have the amount of a line.
@@ -206,7 +206,7 @@ fn line(
     };
     let named = |at: Option<usize>| at.map(cell).map(str::to_owned);
     let texts: Vec<&str> = places.text.iter().map(|at| cell(*at)).filter(|text| !text.is_empty()).collect();
-    let texts = Texts {
+    let texts = LineTexts {
         bank_id: named(places.bank_id),
         remitter: named(places.remitter),
         remitter_account: named(places.remitter_account),

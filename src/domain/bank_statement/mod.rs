@@ -111,7 +111,7 @@ pub struct StatementLine {
 
 impl StatementLine {
     /// A line whose texts are trimmed and cut to what is kept.
-    fn new(booked_on: NaiveDate, amount: Money, texts: Texts) -> Self {
+    fn new(booked_on: NaiveDate, amount: Money, texts: LineTexts) -> Self {
         let name = |text: Option<String>| text.map(|text| tidy(&text, MAX_NAME)).filter(|text| !text.is_empty());
         Self {
             booked_on,
@@ -158,7 +158,7 @@ impl StatementLine {
 
 /// The texts of a line as the file has them.
 #[derive(Debug, Clone, Default)]
-struct Texts {
+struct LineTexts {
     bank_id: Option<String>,
     remitter: Option<String>,
     remitter_account: Option<String>,

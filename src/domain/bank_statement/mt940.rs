@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 
 use super::camt053::join;
-use super::{ReadStatement, StatementFormat, StatementLine, Texts, Unreadable, money, text};
+use super::{LineTexts, ReadStatement, StatementFormat, StatementLine, Unreadable, money, text};
 use crate::domain::money::{Currency, Money};
 
 /// A field: its tag without the colons, and its lines.
@@ -131,7 +131,7 @@ fn read_line(field: &Field<'_>, said: &str, currency: Currency) -> Result<Option
         rest.get(4..).unwrap_or_default().split_once("//").unwrap_or((rest.get(4..).unwrap_or(""), ""));
     let details = Details::of(said);
     let ours = if ours == "NONREF" { "" } else { ours };
-    let texts = Texts {
+    let texts = LineTexts {
         bank_id: Some(bank_id.to_owned()),
         remitter: details.name,
         remitter_account: details.account,

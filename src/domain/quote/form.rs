@@ -15,7 +15,7 @@ use crate::domain::tax::Taxpayer;
 use crate::domain::tax::{AppliedTax, TaxKey, TaxTerms, TaxedAt};
 
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct KeptQuote {
     currency: String,
     amount: String,
     product: String,
@@ -42,7 +42,7 @@ struct KeptTerms(Option<String>, bool, bool, Option<i32>, bool);
 
 pub(super) fn write(fixed: &FixedPrices) -> Vec<u8> {
     let text = |money: Money| money.amount().normalize().to_string();
-    let kept = Kept {
+    let kept = KeptQuote {
         currency: fixed.amount.currency().code().to_owned(),
         amount: text(fixed.amount),
         product: fixed.product.as_column().to_owned(),
@@ -91,7 +91,7 @@ fn write_tax(rule: AppliedTax) -> KeptTax {
 }
 
 pub(super) fn read(payload: &[u8]) -> Option<FixedPrices> {
-    let kept: Kept = serde_json::from_slice(payload).ok()?;
+    let kept: KeptQuote = serde_json::from_slice(payload).ok()?;
     let currency: Currency = kept.currency.parse().ok()?;
     let amount = money(&kept.amount, currency)?;
     let tax_rule = match kept.tax {

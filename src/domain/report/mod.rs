@@ -181,7 +181,7 @@ pub struct EntrySum {
 
 /// The entries of one kind, before a stretch of days or in it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct KindSum {
+pub struct RollForwardSum {
     pub kind: EntryKind,
     pub is_before: bool,
     pub parts: Parts,
@@ -200,11 +200,11 @@ pub struct RollForward {
 impl RollForward {
     /// One roll-forward for each currency that occurs, in the order of codes.
     #[must_use]
-    pub fn of_each(sums: &[KindSum]) -> Vec<Self> {
+    pub fn of_each(sums: &[RollForwardSum]) -> Vec<Self> {
         let mut currencies: Vec<Currency> = sums.iter().map(|sum| sum.parts.amount.currency()).collect();
         currencies.sort();
         currencies.dedup();
-        let sum_of = |currency: Currency, wanted: &dyn Fn(&KindSum) -> bool| {
+        let sum_of = |currency: Currency, wanted: &dyn Fn(&RollForwardSum) -> bool| {
             let own = sums.iter().filter(|sum| sum.parts.amount.currency() == currency && wanted(sum));
             own.fold(Parts::zero(currency), |all, sum| all.plus(sum.parts))
         };
@@ -285,7 +285,7 @@ mod tests {
             let money = |cents| Money::from_ledger(Decimal::new(cents, 2), code.parse().unwrap());
             Parts { entries: 1, amount: money(amount), granted: money(granted), debt: money(0) }
         };
-        let sum = |kind, is_before, parts| KindSum { kind, is_before, parts };
+        let sum = |kind, is_before, parts| RollForwardSum { kind, is_before, parts };
         let sums = [
             sum(EntryKind::Recharge, true, parts("USD", 1000, 0)),
             sum(EntryKind::Grant, false, parts("USD", 300, 300)),

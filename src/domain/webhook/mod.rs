@@ -107,7 +107,7 @@ pub struct WebhookEndpoint {
 
 /// Where and how an endpoint takes events now.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct DeliveryTarget {
     pub owner: String,
     pub url: String,
     /// The secrets that sign, the current one first.

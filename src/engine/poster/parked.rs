@@ -43,7 +43,7 @@ type HoldWallets = HashMap<Uuid, WalletKey>;
 
 /// The wallets that are parked or written alone.
 pub(super) struct Parked {
-    subjects: Mutex<HashMap<WalletKey, Subject>>,
+    subjects: Mutex<HashMap<WalletKey, ParkedWallet>>,
     /// How many of them are parked.
     count: AtomicUsize,
     load: Mutex<Load>,
@@ -51,7 +51,7 @@ pub(super) struct Parked {
 }
 
 #[derive(Default)]
-struct Subject {
+struct ParkedWallet {
     /// Until when it is parked.
     until: Option<Instant>,
     /// Groups of postings that hold the turn or wait for it.
@@ -76,7 +76,7 @@ impl Parked {
         self.count.load(Ordering::Acquire) == 0
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<WalletKey, Subject>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<WalletKey, ParkedWallet>> {
         self.subjects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -86,7 +86,7 @@ impl Parked {
 
     /// Unparks wallets whose time is over, forgets wallets that have no postings here, and counts those that are still
     /// parked.
-    fn tidy(&self, subjects: &mut HashMap<WalletKey, Subject>) {
+    fn tidy(&self, subjects: &mut HashMap<WalletKey, ParkedWallet>) {
         let now = Instant::now();
         subjects.retain(|_, subject| {
             subject.until = subject.until.filter(|until| *until > now);
@@ -204,24 +204,24 @@ pub(super) fn isolate(shared: &Arc<Shared>, jobs: Vec<Job>, cause: Cause) {
             job.answer(Err(EngineError::Overloaded));
         }
     }
-    let room = Room { shared: Arc::clone(shared), taken };
+    let room = TakenRoom { shared: Arc::clone(shared), taken };
     tokio::spawn(write_alone(room, admitted, cause));
 }
 
 /// The room that jobs take until they are done.
-struct Room {
+struct TakenRoom {
     shared: Arc<Shared>,
     taken: Load,
 }
 
-impl Drop for Room {
+impl Drop for TakenRoom {
     fn drop(&mut self) {
         self.shared.parked.load().remove(self.taken.postings, self.taken.bytes);
     }
 }
 
 /// Answers each job when all of its groups are done.
-async fn write_alone(room: Room, jobs: Vec<Job>, cause: Cause) {
+async fn write_alone(room: TakenRoom, jobs: Vec<Job>, cause: Cause) {
     let shared = &room.shared;
     let ids = holds(&jobs);
     let found = if ids.is_empty() { Ok(HoldWallets::new()) } else { look_up(shared, &ids).await };

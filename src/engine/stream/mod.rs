@@ -46,7 +46,7 @@ pub struct StreamSettings {
 
 /// One update, and the listener's cursor after it.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub struct StreamMessage {
     pub cursor: Cursor,
     pub update: StreamUpdate,
 }
@@ -77,7 +77,7 @@ pub enum StreamEnd {
 /// The handle that callers hold; cloning shares it.
 #[derive(Clone)]
 pub struct Streams {
-    shared: Arc<Shared>,
+    shared: Arc<StreamShared>,
 }
 
 impl std::fmt::Debug for Streams {
@@ -86,7 +86,7 @@ impl std::fmt::Debug for Streams {
     }
 }
 
-struct Shared {
+struct StreamShared {
     pool: Pool,
     settings: StreamSettings,
     open: Mutex<Open>,
@@ -110,16 +110,16 @@ struct Listener {
     /// What is claimed of the customer, as sent.
     claims: Vec<Money>,
     /// Takes one turn's messages at a time: a slow reader gets messages less often, and takes no memory.
-    messages: mpsc::Sender<Vec<Message>>,
+    messages: mpsc::Sender<Vec<StreamMessage>>,
     /// Carries the reason why the stream ends to the reader, past the messages that wait.
     end: Option<oneshot::Sender<StreamEnd>>,
 }
 
 /// The receiving end of a stream; dropping it frees its place.
 pub struct Listening {
-    shared: Arc<Shared>,
+    shared: Arc<StreamShared>,
     number: u64,
-    messages: mpsc::Receiver<Vec<Message>>,
+    messages: mpsc::Receiver<Vec<StreamMessage>>,
     ended: Option<oneshot::Receiver<StreamEnd>>,
     cursor: Cursor,
 }
@@ -132,7 +132,7 @@ impl std::fmt::Debug for Listening {
 
 impl Listening {
     /// The next messages. After the one that says why the stream ends, there is none.
-    pub async fn next(&mut self) -> Option<Vec<Message>> {
+    pub async fn next(&mut self) -> Option<Vec<StreamMessage>> {
         let ended = self.ended.as_mut()?;
         let end = tokio::select! {
             biased;
@@ -146,7 +146,7 @@ impl Listening {
             }
         };
         self.ended = None;
-        end.ok().map(|why| vec![Message { cursor: self.cursor, update: StreamUpdate::End(why) }])
+        end.ok().map(|why| vec![StreamMessage { cursor: self.cursor, update: StreamUpdate::End(why) }])
     }
 }
 
@@ -160,7 +160,8 @@ impl Streams {
     /// Starts the loop, which sleeps while there is no listener. Must be called inside a tokio runtime.
     #[must_use]
     pub fn start(pool: &Pool, settings: StreamSettings, supervisor: &Supervisor) -> Self {
-        let shared = Arc::new(Shared { pool: pool.clone(), settings, open: Mutex::default(), woken: Notify::new() });
+        let shared =
+            Arc::new(StreamShared { pool: pool.clone(), settings, open: Mutex::default(), woken: Notify::new() });
         let of_loop = Arc::clone(&shared);
         tokio::spawn(supervisor.clone().keep_running("streams", move || run(Arc::clone(&of_loop))));
         Self { shared }
@@ -240,7 +241,7 @@ impl Open {
     }
 }
 
-async fn run(shared: Arc<Shared>) {
+async fn run(shared: Arc<StreamShared>) {
     loop {
         let (closed, idle) = {
             let open = shared.open();
@@ -276,7 +277,7 @@ struct Changes {
     claims: HashMap<CustomerId, Vec<Claim>>,
 }
 
-impl Shared {
+impl StreamShared {
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -380,7 +381,7 @@ impl Listener {
         for event in found.events.get(&self.customer).into_iter().flatten() {
             if event.position > self.cursor.position {
                 self.cursor.position = event.position;
-                messages.push(Message { cursor: self.cursor, update: StreamUpdate::Event(event.clone()) });
+                messages.push(StreamMessage { cursor: self.cursor, update: StreamUpdate::Event(event.clone()) });
             }
         }
         if self.is_behind(found) {
@@ -388,8 +389,10 @@ impl Listener {
             for wallet in found.wallets.get(self.customer.as_str()).into_iter().flatten() {
                 if sent.get(&wallet.id) < Some(&wallet.version) {
                     sent.insert(wallet.id, wallet.version);
-                    messages
-                        .push(Message { cursor: self.cursor, update: StreamUpdate::Balance(Box::new(wallet.clone())) });
+                    messages.push(StreamMessage {
+                        cursor: self.cursor,
+                        update: StreamUpdate::Balance(Box::new(wallet.clone())),
+                    });
                 }
             }
             // The cursor counts what was sent. A listener that got only some of the wallets must not count as one that
@@ -403,13 +406,13 @@ impl Listener {
         }
         let claims = found.claims.get(&self.customer).map(|claims| take_back::sums(claims)).unwrap_or_default();
         if is_first {
-            messages.push(Message { cursor: self.cursor, update: StreamUpdate::Live(claims.clone()) });
+            messages.push(StreamMessage { cursor: self.cursor, update: StreamUpdate::Live(claims.clone()) });
         } else if claims != self.claims {
-            messages.push(Message { cursor: self.cursor, update: StreamUpdate::Claims(claims.clone()) });
+            messages.push(StreamMessage { cursor: self.cursor, update: StreamUpdate::Claims(claims.clone()) });
         }
         self.claims = claims;
         if probe && messages.is_empty() {
-            messages.push(Message { cursor: self.cursor, update: StreamUpdate::Probe });
+            messages.push(StreamMessage { cursor: self.cursor, update: StreamUpdate::Probe });
         }
         if !messages.is_empty() {
             // The channel has room, because only this loop fills it. A listener that is gone removes itself.

@@ -25,7 +25,7 @@ use crate::domain::api_key::{self, KeyText};
 use crate::domain::code::Code;
 use crate::domain::environment::Environment;
 use crate::domain::permission::{Permission, Permissions};
-use crate::identity::{Decision, Limiter, Principal, Scope, Scopes, TokenVerifier};
+use crate::identity::{Limiter, Principal, RateDecision, Scope, Scopes, TokenVerifier};
 
 /// The paths that need no token: exact paths, and prefixes, which end with a slash. Payment companies prove who they
 /// are by their signatures.
@@ -179,7 +179,7 @@ fn refuse(request: ServiceRequest, failure: &Failure) -> ServiceResponse<BoxBody
 }
 
 /// Adds the RateLimit headers of draft-ietf-httpapi-ratelimit-headers-07.
-fn limit_headers(headers: &mut HeaderMap, decision: &Decision) {
+fn limit_headers(headers: &mut HeaderMap, decision: &RateDecision) {
     for (name, value) in [
         ("ratelimit-limit", u64::from(decision.limit)),
         ("ratelimit-remaining", u64::from(decision.remaining)),

@@ -166,13 +166,13 @@ pub fn read<P: DeserializeOwned>(
     limit: i64,
     filters: &Filters,
 ) -> Result<Page<P>, Error> {
-    let place = match decode_cursor::<Written<P>>(cursor, filters)? {
+    let place = match decode_cursor::<WrittenPosition<P>>(cursor, filters)? {
         None => Place::Start,
-        Some(Written::Backwards(mark, position)) if mark == BACKWARDS => Place::Before(position),
-        Some(Written::Backwards(..)) => {
+        Some(WrittenPosition::Backwards(mark, position)) if mark == BACKWARDS => Place::Before(position),
+        Some(WrittenPosition::Backwards(..)) => {
             return Err(Error::field("?cursor", Code::InvalidCursor, "is not a cursor of this API"));
         }
-        Some(Written::Forwards(position)) => Place::After(position),
+        Some(WrittenPosition::Forwards(position)) => Place::After(position),
     };
     Ok(Page { place, sort, limit })
 }
@@ -180,7 +180,7 @@ pub fn read<P: DeserializeOwned>(
 /// A position as cursors contain it. One that is read forwards has no mark, as all cursors once had none.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Written<P> {
+enum WrittenPosition<P> {
     Backwards(String, P),
     Forwards(P),
 }
@@ -211,7 +211,7 @@ pub fn cursors<T, P: Serialize>(
 /// # Errors
 /// When a position cannot be written.
 pub fn cursors_at<P: Serialize>(previous: Option<P>, next: Option<P>, filters: &Filters) -> Result<Cursors, Error> {
-    let backwards = |position| encode_cursor(&Written::Backwards(BACKWARDS.to_owned(), position), filters);
+    let backwards = |position| encode_cursor(&WrittenPosition::Backwards(BACKWARDS.to_owned(), position), filters);
     Ok(Cursors {
         previous: previous.map(backwards).transpose()?,
         next: next.map(|position| encode_cursor(&position, filters)).transpose()?,

@@ -52,7 +52,7 @@ pub(super) fn of_query(request: &HttpRequest) -> Vec<FieldError> {
 }
 
 /// The operation of a request, and an empty list of what is wrong.
-fn operation(request: &HttpRequest) -> Option<(&'static Value, Found)> {
+fn operation(request: &HttpRequest) -> Option<(&'static Value, ShapeCheck)> {
     let Some(document) = request.app_data::<web::Data<Document>>() else {
         tracing::error!("The document is missing, so no request is judged by it");
         return None;
@@ -61,7 +61,7 @@ fn operation(request: &HttpRequest) -> Option<(&'static Value, Found)> {
     let document = document();
     let path = document.get("paths")?.get(request.match_pattern()?)?;
     let operation = path.get(request.method().as_str().to_ascii_lowercase())?;
-    Some((operation, Found { document, errors: Vec::new() }))
+    Some((operation, ShapeCheck { document, errors: Vec::new() }))
 }
 
 fn query_parameters(parameters: &Value) -> Vec<(&str, &Value)> {
@@ -166,12 +166,12 @@ const fn kind(value: &Value) -> &'static str {
     }
 }
 
-struct Found {
+struct ShapeCheck {
     document: &'static Value,
     errors: Vec<FieldError>,
 }
 
-impl Found {
+impl ShapeCheck {
     fn add(&mut self, pointer: impl Into<String>, code: Code, detail: impl Into<String>) {
         self.errors.push(FieldError { pointer: pointer.into(), code, detail: detail.into() });
     }

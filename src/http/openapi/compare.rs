@@ -13,7 +13,7 @@ use super::nullable;
 
 /// Which way a schema goes: what clients send, or what they get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Direction {
     Sent,
     Got,
 }
@@ -75,7 +75,7 @@ impl<'d> Comparison<'d> {
         for (name, parameter) in &of_before {
             match of_now.iter().find(|(other, _)| other == name) {
                 Some((_, other)) => {
-                    self.schema(&format!("{at} {name}"), parameter.get("schema"), other.get("schema"), Way::Sent);
+                    self.schema(&format!("{at} {name}"), parameter.get("schema"), other.get("schema"), Direction::Sent);
                 }
                 None => self.add(at, &format!("no longer takes {name}")),
             }
@@ -89,7 +89,7 @@ impl<'d> Comparison<'d> {
         let body = |operation: &'d Value| operation.pointer("/requestBody/content/application~1json/schema");
         if let Some(now) = body(now) {
             match body(before) {
-                Some(before) => self.schema(&format!("{at} body"), Some(before), Some(now), Way::Sent),
+                Some(before) => self.schema(&format!("{at} body"), Some(before), Some(now), Direction::Sent),
                 None => self.add(at, "needs a body"),
             }
         }
@@ -102,14 +102,14 @@ impl<'d> Comparison<'d> {
             };
             for (kind, content) in objects(response.get("content")) {
                 match other.get("content").and_then(|contents| contents.get(kind)) {
-                    Some(other) => self.schema(&at, content.get("schema"), other.get("schema"), Way::Got),
+                    Some(other) => self.schema(&at, content.get("schema"), other.get("schema"), Direction::Got),
                     None => self.add(&at, &format!("is no longer {kind}")),
                 }
             }
         }
     }
 
-    fn schema(&mut self, at: &str, before: Option<&'d Value>, now: Option<&'d Value>, way: Way) {
+    fn schema(&mut self, at: &str, before: Option<&'d Value>, now: Option<&'d Value>, way: Direction) {
         let (Some(before), Some(now)) = (before, now) else { return };
         let (inner_before, inner_now) = (nullable::reference(before), nullable::reference(now));
         if way == Way::Got && inner_now.is_some() && !nullable::may_be_null(before) {
@@ -126,10 +126,10 @@ impl<'d> Comparison<'d> {
         self.open.pop();
     }
 
-    fn resolved(&mut self, at: &str, before: &'d Value, now: &'d Value, way: Way) {
+    fn resolved(&mut self, at: &str, before: &'d Value, now: &'d Value, way: Direction) {
         let (was, is) = (texts(before, "type"), texts(now, "type"));
         // A reader must be ready for all values that come; a server must still take all values that came before.
-        let (wide, narrow) = if way == Way::Got { (&was, &is) } else { (&is, &was) };
+        let (wide, narrow) = if way == Direction::Got { (&was, &is) } else { (&is, &was) };
         if !narrow.is_subset(wide) {
             self.add(at, &format!("was of type {} and is of type {}", list(&was), list(&is)));
             return;
@@ -137,14 +137,14 @@ impl<'d> Comparison<'d> {
         let (was, is) = (texts(before, "enum"), texts(now, "enum"));
         let missing: Vec<&str> = match way {
             _ if was.is_empty() && is.is_empty() => Vec::new(),
-            Way::Got => is.difference(&was).copied().collect(),
-            Way::Sent => was.difference(&is).copied().collect(),
+            Direction::Got => is.difference(&was).copied().collect(),
+            Direction::Sent => was.difference(&is).copied().collect(),
         };
         for value in missing {
-            let what = if way == Way::Got { "may now have the value" } else { "no longer takes the value" };
+            let what = if way == Direction::Got { "may now have the value" } else { "no longer takes the value" };
             self.add(at, &format!("{what} {value}"));
         }
-        if way == Way::Sent {
+        if way == Direction::Sent {
             self.limits(at, before, now);
         }
         self.properties(at, before, now, way);
@@ -182,7 +182,7 @@ impl<'d> Comparison<'d> {
         }
     }
 
-    fn properties(&mut self, at: &str, before: &'d Value, now: &'d Value, way: Way) {
+    fn properties(&mut self, at: &str, before: &'d Value, now: &'d Value, way: Direction) {
         let (required_before, required_now) = (texts(before, "required"), texts(now, "required"));
         let fields = now.get("properties");
         for (name, field) in objects(before.get("properties")) {
@@ -192,11 +192,11 @@ impl<'d> Comparison<'d> {
                 None => self.add(&at, "is gone"),
             }
             let may_be_left_out = required_before.contains(name.as_str()) && !required_now.contains(name.as_str());
-            if way == Way::Got && may_be_left_out && fields.is_some_and(|fields| fields.get(name).is_some()) {
+            if way == Direction::Got && may_be_left_out && fields.is_some_and(|fields| fields.get(name).is_some()) {
                 self.add(&at, "may now be left out");
             }
         }
-        if way == Way::Sent {
+        if way == Direction::Sent {
             for name in required_now.difference(&required_before) {
                 self.add(&format!("{at}/{name}"), "is required now");
             }

@@ -24,7 +24,7 @@ use self::wire::{PaypalCapture, PaypalOrder, PaypalRefund};
 use super::settings::{self, PaypalSettings, ProviderSettingsError, Timeouts};
 use super::{
     AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome,
-    PaymentLookup, PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, Returned, TakeBack,
+    PaymentLookup, PaymentProvider, ProviderError, RawNotification, RefundInstruction, Reply, Returned, TakeBack,
 };
 use crate::domain::calendar::Span;
 use crate::domain::deployment::Deployment;
@@ -110,7 +110,7 @@ impl Paypal {
         }
     }
 
-    fn refund_fact(&self, refund: &PaypalRefund, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+    fn refund_fact(&self, refund: &PaypalRefund, request: &RefundInstruction) -> Result<RefundFact, ProviderError> {
         let fact = mapping::refund(refund).map_err(|reason| self.client.unavailable(&reason))?;
         require(fact.our_refund_id.is_none_or(|id| id == request.refund_id), "another refund")?;
         require(fact.payment_id.as_ref().is_none_or(|id| *id == request.payment_id), "a refund of another capture")?;
@@ -204,7 +204,7 @@ impl PaymentProvider for Paypal {
         }
     }
 
-    async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+    async fn refund(&self, request: &RefundInstruction) -> Result<RefundFact, ProviderError> {
         let capture = path_segment(&request.payment_id)?;
         let body = request::refund(request)?.to_string();
         let key = IdKind::Refund.show(request.refund_id);
@@ -218,7 +218,7 @@ impl PaymentProvider for Paypal {
 
     async fn read_refund(
         &self,
-        request: &RefundRequest,
+        request: &RefundInstruction,
         provider_refund_id: &str,
     ) -> Result<RefundFact, ProviderError> {
         let id = path_segment(provider_refund_id)?;

@@ -16,7 +16,7 @@ pub(super) const DELAY: TimeDelta = TimeDelta::hours(3);
 const MOST_DAYS: TimeDelta = TimeDelta::days(31);
 
 #[derive(Debug, Deserialize)]
-struct Page {
+struct TransactionPage {
     #[serde(default)]
     transaction_details: Vec<Detail>,
     #[serde(default)]
@@ -36,8 +36,8 @@ struct Info {
     #[serde(default)]
     transaction_event_code: String,
     transaction_initiation_date: String,
-    transaction_amount: Option<SignedAmount>,
-    fee_amount: Option<SignedAmount>,
+    transaction_amount: Option<ReportedAmount>,
+    fee_amount: Option<ReportedAmount>,
     /// `S` succeeded, `P` pending, `D` denied, `V` reversed.
     #[serde(default)]
     transaction_status: String,
@@ -45,12 +45,12 @@ struct Info {
 }
 
 #[derive(Debug, Deserialize)]
-struct SignedAmount {
+struct ReportedAmount {
     currency_code: String,
     value: String,
 }
 
-impl SignedAmount {
+impl ReportedAmount {
     /// The amount without its sign, which says the direction.
     fn read(&self) -> Result<Money, String> {
         let value = self.value.strip_prefix('-').unwrap_or(&self.value);
@@ -82,7 +82,7 @@ impl Paypal {
                 .append_pair("page_size", "500")
                 .append_pair("page", &page.to_string())
                 .finish();
-            let answer: Page = self.client.get(&format!("/v1/reporting/transactions?{query}")).await?;
+            let answer: TransactionPage = self.client.get(&format!("/v1/reporting/transactions?{query}")).await?;
             for detail in &answer.transaction_details {
                 let read = movement(&detail.transaction_info, self.deployment);
                 let read = read.map_err(|reason| self.client.unavailable(&reason))?;
@@ -136,7 +136,7 @@ fn movement(info: &Info, deployment: Deployment) -> Result<Option<CompanyMovemen
             _ => info.paypal_reference_id.clone(),
         },
         amount: amount.read()?,
-        fee: info.fee_amount.as_ref().map(SignedAmount::read).transpose()?,
+        fee: info.fee_amount.as_ref().map(ReportedAmount::read).transpose()?,
         at,
         marked: info.custom_field.as_deref().is_some_and(|mark| mapping::is_mark(mark, deployment)),
     }))

@@ -6,7 +6,7 @@ use super::{NAME, mapping, money};
 use crate::domain::deployment::Deployment;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
-use crate::providers::{AttemptRequest, ProviderError, RefundRequest, return_page};
+use crate::providers::{AttemptRequest, ProviderError, RefundInstruction, return_page};
 
 /// `POST /v2/checkout/orders`. It sends no `application_context`, which is deprecated.
 pub(super) fn order(
@@ -43,7 +43,7 @@ pub(super) fn order(
 
 /// `POST /v2/payments/captures/{id}/refund`. The amount is always sent, because without it PayPal refunds the whole
 /// rest.
-pub(super) fn refund(request: &RefundRequest) -> Result<Value, ProviderError> {
+pub(super) fn refund(request: &RefundInstruction) -> Result<Value, ProviderError> {
     Ok(json!({"amount": amount(request.amount)?, "custom_id": IdKind::Refund.show(request.refund_id)}))
 }
 

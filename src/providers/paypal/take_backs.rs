@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::client::path_segment;
 use super::mapping;
-use super::wire::{DisputePage, PaypalCapture, PaypalDispute, PaypalOrder};
+use super::wire::{DisputeList, PaypalCapture, PaypalDispute, PaypalOrder};
 use super::{Paypal, require};
 use crate::domain::payment::DisputeFact;
 use crate::providers::{ProviderError, TakeBack};
@@ -52,7 +52,7 @@ impl Paypal {
         let mut token: Option<String> = None;
         loop {
             let path = format!("{DISPUTES}?{}", page_query(filter, token.as_deref()));
-            let page: DisputePage = match self.client.get(&path).await {
+            let page: DisputeList = match self.client.get(&path).await {
                 Ok(page) => page,
                 // Reading disputes is a permission of its own. Without it refunds are still found.
                 Err(ProviderError::Credentials { .. }) => {

@@ -30,11 +30,11 @@ pub(super) struct PurchaseUnit {
     /// Where buttons make orders in the browser, the payer writes it. It may contradict us, but names nothing.
     pub custom_id: Option<String>,
     pub amount: Option<PaypalAmount>,
-    pub payments: Option<Payments>,
+    pub payments: Option<UnitPayments>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Payments {
+pub(super) struct UnitPayments {
     #[serde(default)]
     pub captures: Vec<PaypalCapture>,
     #[serde(default)]
@@ -86,7 +86,7 @@ pub(super) struct PaypalDispute {
     pub status: Option<String>,
     pub reason: Option<String>,
     pub dispute_amount: Option<PaypalAmount>,
-    pub dispute_outcome: Option<DisputeOutcome>,
+    pub dispute_outcome: Option<PaypalDisputeOutcome>,
     /// Until when the seller may answer.
     pub seller_response_due_date: Option<String>,
     #[serde(default)]
@@ -95,7 +95,7 @@ pub(super) struct PaypalDispute {
 
 /// A page of disputes. Its items lack the transactions, so each dispute is read by its id.
 #[derive(Debug, Deserialize)]
-pub(super) struct DisputePage {
+pub(super) struct DisputeList {
     #[serde(default)]
     pub items: Vec<DisputeItem>,
     #[serde(default)]
@@ -108,7 +108,7 @@ pub(super) struct DisputeItem {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct DisputeOutcome {
+pub(super) struct PaypalDisputeOutcome {
     pub outcome_code: Option<String>,
 }
 

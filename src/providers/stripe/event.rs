@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::mapping;
-use super::wire::{CheckoutSession, EventKind, PaymentIntent, StripeDispute, StripeEvent, StripeRefund};
+use super::wire::{CheckoutSession, PaymentIntent, StripeDispute, StripeEvent, StripeEventKind, StripeRefund};
 use crate::domain::deployment::Deployment;
 use crate::domain::payment::{Fact, Notification, Observation};
 use crate::providers::{NotificationError, NotificationSubject, UnreadableNotification};
@@ -57,7 +57,7 @@ const THIN: &str = "This endpoint at Stripe sends thin events, which carry no ob
 /// [`NotificationError::Malformed`] when an event of a kind that we need cannot be read.
 /// [`NotificationError::WrongForm`] for a thin event.
 pub(super) fn parse(body: &[u8], live: bool, deployment: Deployment) -> Result<Notification, NotificationError> {
-    let is_thin = || serde_json::from_slice(body).is_ok_and(|kind: EventKind| kind.object == "v2.core.event");
+    let is_thin = || serde_json::from_slice(body).is_ok_and(|kind: StripeEventKind| kind.object == "v2.core.event");
     // Only the place, because serde's own text quotes the event.
     let event: StripeEvent = serde_json::from_slice(body).map_err(|error| match is_thin() {
         true => NotificationError::WrongForm(THIN),

@@ -19,11 +19,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::client::StripeClient;
-use self::wire::{CheckoutSession, Expandable, Page, PaymentIntent, StripeDispute, StripeRefund};
+use self::wire::{CheckoutSession, Expandable, PaymentIntent, StripeDispute, StripePage, StripeRefund};
 use super::settings::{ProviderSettingsError, StripeSettings, Timeouts};
 use super::{
     AttemptRef, AttemptRequest, Capabilities, CardFlow, Created, NextAction, NotificationError, NotificationOutcome,
-    PaymentLookup, PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, TakeBack,
+    PaymentLookup, PaymentProvider, ProviderError, RawNotification, RefundInstruction, Reply, TakeBack,
 };
 use crate::domain::calendar::Span;
 use crate::domain::deployment::Deployment;
@@ -120,14 +120,14 @@ impl Stripe {
     /// The session that was paid by a PaymentIntent, if there is one.
     async fn session_of(&self, intent: &str) -> Result<Option<CheckoutSession>, ProviderError> {
         let path = format!("/v1/checkout/sessions?payment_intent={intent}&limit=1");
-        let page: Page<CheckoutSession> = self.client.get(&path).await?;
+        let page: StripePage<CheckoutSession> = self.client.get(&path).await?;
         Ok(page.data.into_iter().next())
     }
 
     /// All objects of a list, the newest first. `query` selects them.
     async fn list(&self, path: &str, query: &str) -> Result<Vec<Value>, ProviderError> {
         let first = format!("{path}?{query}&limit=100");
-        let mut page: Page<Value> = self.client.get(&first).await?;
+        let mut page: StripePage<Value> = self.client.get(&first).await?;
         let mut all = Vec::new();
         loop {
             let last = page.data.last().and_then(|object| object.get("id")?.as_str()).map(str::to_owned);
@@ -139,7 +139,7 @@ impl Stripe {
     }
 
     /// Finds our refund among the refunds of its payment.
-    async fn find_refund(&self, request: &RefundRequest) -> Result<Option<StripeRefund>, ProviderError> {
+    async fn find_refund(&self, request: &RefundInstruction) -> Result<Option<StripeRefund>, ProviderError> {
         let payment = client::path_segment(&request.payment_id)?;
         let refunds = self.list("/v1/refunds", &format!("payment_intent={payment}")).await?;
         let mut readable = refunds.iter().filter_map(|refund| StripeRefund::deserialize(refund).ok());
@@ -200,7 +200,7 @@ impl Stripe {
         })
     }
 
-    fn refund_fact(&self, refund: &StripeRefund, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+    fn refund_fact(&self, refund: &StripeRefund, request: &RefundInstruction) -> Result<RefundFact, ProviderError> {
         let fact = mapping::refund(refund).map_err(|reason| self.client.unavailable(&reason))?;
         let ours = fact.our_refund_id.is_none_or(|id| id == request.refund_id);
         let payment = refund.payment_intent.as_ref().and_then(Expandable::id);
@@ -314,7 +314,7 @@ impl PaymentProvider for Stripe {
         clippy::disallowed_methods,
         reason = "providers have no database; a difference of clocks only asks the company once more"
     )]
-    async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+    async fn refund(&self, request: &RefundInstruction) -> Result<RefundFact, ProviderError> {
         if Utc::now() - request.created_at > FIRST_SENDING
             && let Some(known) = self.find_refund(request).await?
         {
@@ -328,7 +328,7 @@ impl PaymentProvider for Stripe {
 
     async fn read_refund(
         &self,
-        request: &RefundRequest,
+        request: &RefundInstruction,
         provider_refund_id: &str,
     ) -> Result<RefundFact, ProviderError> {
         let id = client::path_segment(provider_refund_id)?;

@@ -7,7 +7,7 @@ use crate::domain::deployment::Deployment;
 use crate::domain::dispute_case::Evidence;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Money, MoneyError};
-use crate::providers::{AttemptRequest, ProviderError, RefundRequest};
+use crate::providers::{AttemptRequest, ProviderError, RefundInstruction};
 
 pub(super) type StripeForm = Vec<(String, String)>;
 
@@ -97,7 +97,7 @@ pub(super) fn intent(
 }
 
 /// `POST /v1/refunds`. The amount is always sent, because without it Stripe refunds the whole rest.
-pub(super) fn refund(request: &RefundRequest, deployment: Deployment) -> Result<StripeForm, ProviderError> {
+pub(super) fn refund(request: &RefundInstruction, deployment: Deployment) -> Result<StripeForm, ProviderError> {
     // Stripe accepts three words only. The real reason is kept here.
     let reason = match request.reason.as_str() {
         reason @ ("duplicate" | "fraudulent") => reason,

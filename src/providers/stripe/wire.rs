@@ -78,7 +78,7 @@ pub(super) struct StripeRefund {
 
 /// A page of a list, newest first.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page<T> {
+pub(super) struct StripePage<T> {
     pub data: Vec<T>,
     pub has_more: bool,
 }
@@ -118,17 +118,17 @@ pub(super) struct StripeEvent {
     /// The connected account that the event is about; absent for our own.
     pub account: Option<Value>,
     pub livemode: Option<bool>,
-    pub data: EventData,
+    pub data: StripeEventData,
 }
 
 /// What shows that an event is a thin one, which carries no object.
 #[derive(Debug, Deserialize)]
-pub(super) struct EventKind {
+pub(super) struct StripeEventKind {
     pub object: String,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct EventData {
+pub(super) struct StripeEventData {
     pub object: Value,
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::mapping::{self, StatedPayment};
+use super::mapping::{self, VnpayPayment};
 use super::throttle::Throttle;
 use super::wire::{self, VnpayCommand, VnpayResponse};
 use super::{NAME, VERSION};
@@ -15,7 +15,7 @@ use crate::domain::id::IdKind;
 use crate::domain::payment::{Observation, RefundFact, RefundStatus};
 use crate::providers::http::{Client, Retry};
 use crate::providers::settings::{self, ProviderSettingsError, Timeouts, VnpaySettings};
-use crate::providers::{AttemptRef, ProviderError, RefundRequest};
+use crate::providers::{AttemptRef, ProviderError, RefundInstruction};
 
 /// `vnp_TransactionType` of the payment itself; 02 and 03 are refunds of it.
 const PAYMENT: &str = "01";
@@ -65,7 +65,7 @@ impl VnpayApi {
             }
             other => return Err(self.http.unavailable(&format!("a movement of type {other:?}"))),
         }
-        let stated = StatedPayment {
+        let stated = VnpayPayment {
             response_code: None,
             transaction_status: response.text("vnp_TransactionStatus"),
             transaction_reference: &attempt.provider_reference,
@@ -81,7 +81,7 @@ impl VnpayApi {
         clippy::disallowed_methods,
         reason = "providers have no database; a difference of clocks only asks the company once more"
     )]
-    pub async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+    pub async fn refund(&self, request: &RefundInstruction) -> Result<RefundFact, ProviderError> {
         if Utc::now() - request.created_at > FIRST_SENDING
             && let Some(fact) = self.find_refund(request, None).await?
         {
@@ -104,7 +104,7 @@ impl VnpayApi {
     }
 
     /// The state of a refund.
-    pub async fn read_refund(&self, request: &RefundRequest, id: &str) -> Result<RefundFact, ProviderError> {
+    pub async fn read_refund(&self, request: &RefundInstruction, id: &str) -> Result<RefundFact, ProviderError> {
         let number = (id != own_id(request)).then_some(id);
         let unknown = || fact(request, id.to_owned(), RefundStatus::Pending, Some("not yet known to VNPay"));
         Ok(self.find_refund(request, number).await?.unwrap_or_else(unknown))
@@ -118,7 +118,7 @@ impl VnpayApi {
     /// take it for this refund could keep money from the payer, and to send this refund could pay the money twice.
     async fn find_refund(
         &self,
-        request: &RefundRequest,
+        request: &RefundInstruction,
         number: Option<&str>,
     ) -> Result<Option<RefundFact>, ProviderError> {
         let Some(response) = self.query(&request.attempt, number).await? else { return Ok(None) };
@@ -178,7 +178,7 @@ impl VnpayApi {
         }
     }
 
-    fn refund_fact(&self, response: &VnpayResponse, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+    fn refund_fact(&self, response: &VnpayResponse, request: &RefundInstruction) -> Result<RefundFact, ProviderError> {
         if mapping::amount_from_wire(response.text("vnp_Amount")) != Some(request.amount) {
             return Err(mismatch("a refund of another amount"));
         }
@@ -188,7 +188,7 @@ impl VnpayApi {
         Ok(fact(request, id, status, reason))
     }
 
-    fn refund_fields(&self, request: &RefundRequest) -> Result<Vec<(&'static str, String)>, ProviderError> {
+    fn refund_fields(&self, request: &RefundInstruction) -> Result<Vec<(&'static str, String)>, ProviderError> {
         let amount = mapping::amount_to_wire(request.amount)
             .map_err(|error| super::unsupported(format!("{}: {error}", request.amount)))?;
         let number =
@@ -305,7 +305,7 @@ impl VnpayApi {
     }
 }
 
-fn fact(request: &RefundRequest, refund_id: String, status: RefundStatus, reason: Option<&str>) -> RefundFact {
+fn fact(request: &RefundInstruction, refund_id: String, status: RefundStatus, reason: Option<&str>) -> RefundFact {
     RefundFact {
         refund_id,
         payment_id: Some(request.payment_id.clone()),
@@ -325,11 +325,11 @@ fn own_number<'a>(response: &'a VnpayResponse, payment_id: &str) -> Option<&'a s
 }
 
 /// The id of a refund until VNPay has a number for it.
-fn own_id(request: &RefundRequest) -> String {
+fn own_id(request: &RefundInstruction) -> String {
     IdKind::Refund.show(request.refund_id)
 }
 
-fn refund_info(request: &RefundRequest) -> String {
+fn refund_info(request: &RefundInstruction) -> String {
     format!("{REFUND_INFO}{}", request.refund_id.as_simple())
 }
 

@@ -95,7 +95,7 @@ pub(super) fn transaction_no(payment_id: &str) -> Option<&str> {
 
 /// The state of one payment, as an IPN or a query states it.
 #[derive(Debug)]
-pub(super) struct StatedPayment<'a> {
+pub(super) struct VnpayPayment<'a> {
     /// The result for the payer. It is absent in a query, where the response code is about the query itself.
     pub response_code: Option<&'a str>,
     pub transaction_status: &'a str,
@@ -108,7 +108,7 @@ pub(super) struct StatedPayment<'a> {
 ///
 /// # Errors
 /// When VNPay states a success without its number, by which the payment is identified.
-pub(super) fn observation(stated: &StatedPayment<'_>, merchant: &str, live: bool) -> Result<Observation, &'static str> {
+pub(super) fn observation(stated: &VnpayPayment<'_>, merchant: &str, live: bool) -> Result<Observation, &'static str> {
     let codes = || format!("response {}, status {}", stated.response_code.unwrap_or("-"), stated.transaction_status);
     Ok(match (stated.response_code.unwrap_or("00"), stated.transaction_status) {
         ("00", "00") => {
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     fn state(response_code: Option<&str>, transaction_status: &str) -> Observation {
-        let stated = StatedPayment {
+        let stated = VnpayPayment {
             response_code,
             transaction_status,
             transaction_reference: "R",
@@ -236,7 +236,7 @@ mod tests {
     fn money_without_vnpays_number_is_no_statement() {
         let amount = amount_from_wire("100").unwrap();
         for transaction_no in ["", "0"] {
-            let stated = StatedPayment {
+            let stated = VnpayPayment {
                 response_code: Some("00"),
                 transaction_status: "00",
                 transaction_reference: "R",

@@ -13,13 +13,13 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use self::api::VnpayApi;
-use self::mapping::StatedPayment;
+use self::mapping::VnpayPayment;
 use self::signing::value;
 use super::settings::{self, ProviderSettingsError, Timeouts, VnpaySettings};
 use super::{
     AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome,
-    PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, Returned, TakeBack, UnreadableNotification,
-    return_page,
+    PaymentProvider, ProviderError, RawNotification, RefundInstruction, Reply, Returned, TakeBack,
+    UnreadableNotification, return_page,
 };
 use crate::domain::deployment::Deployment;
 use crate::domain::money::Money;
@@ -174,13 +174,13 @@ impl PaymentProvider for Vnpay {
         Err(unsupported("a payment link cannot be cancelled".to_owned()))
     }
 
-    async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+    async fn refund(&self, request: &RefundInstruction) -> Result<RefundFact, ProviderError> {
         self.api.refund(request).await
     }
 
     async fn read_refund(
         &self,
-        request: &RefundRequest,
+        request: &RefundInstruction,
         provider_refund_id: &str,
     ) -> Result<RefundFact, ProviderError> {
         self.api.read_refund(request, provider_refund_id).await
@@ -213,7 +213,7 @@ impl PaymentProvider for Vnpay {
         let need = |name: &str| {
             value(&parameters, name).ok_or_else(|| NotificationError::Malformed(format!("no {name}").into()))
         };
-        let stated = StatedPayment {
+        let stated = VnpayPayment {
             response_code: Some(need("vnp_ResponseCode")?),
             transaction_status: need("vnp_TransactionStatus")?,
             transaction_reference: need("vnp_TxnRef")?,

@@ -8,10 +8,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Default)]
-pub(super) struct Throttle(Mutex<State>);
+pub(super) struct Throttle(Mutex<Pause>);
 
 #[derive(Debug, Default)]
-struct State {
+struct Pause {
     until: Option<Instant>,
     last_pause: Duration,
 }
@@ -34,7 +34,7 @@ impl Throttle {
 
     /// Ends the pause after an accepted query.
     pub fn answered(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Pause::default();
     }
 }
 

@@ -9,7 +9,7 @@ use super::Paypal;
 use super::check::{self, Rule};
 use super::model::Books;
 use super::problem::Problem;
-use crate::sandbox::replays::{Claim, Claimed};
+use crate::sandbox::replays::{Claimed, ReplayClaim};
 use crate::sandbox::reply::Reply;
 use crate::sandbox::tools::now;
 
@@ -31,7 +31,7 @@ pub(super) struct Done {
 
 struct Ready {
     call: Call,
-    claim: Option<Claim<String>>,
+    claim: Option<ReplayClaim<String>>,
     status: u16,
 }
 

@@ -12,7 +12,7 @@ use super::form::{Form, Rule};
 use super::model::{Books, Metadata};
 use super::problem::Problem;
 use super::rules::Version;
-use crate::sandbox::replays::{Claim, Claimed};
+use crate::sandbox::replays::{Claimed, ReplayClaim};
 use crate::sandbox::reply::Reply;
 use crate::sandbox::tools::{random_id, same_secret};
 
@@ -58,7 +58,7 @@ impl Call {
 
 struct Ready {
     call: Call,
-    claim: Option<Claim<Reply>>,
+    claim: Option<ReplayClaim<Reply>>,
 }
 
 impl Stripe {

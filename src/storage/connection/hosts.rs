@@ -17,7 +17,7 @@ use tokio_postgres::config::Host;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config};
 
-use super::stream::{Health, Socket, TlsBelow, Watched};
+use super::stream::{ConnectionHealth, Socket, TlsBelow, WatchedStream};
 use super::{PATIENCE, unreachable};
 use crate::storage::StorageError;
 
@@ -39,9 +39,9 @@ impl Timeline {
 }
 
 /// A server that answered.
-struct Found {
+struct AnsweringHost {
     client: Client,
-    health: Arc<Health>,
+    health: Arc<ConnectionHealth>,
     /// `None` where the server cannot be written to.
     timeline: Option<u32>,
 }
@@ -50,7 +50,10 @@ struct Found {
 ///
 /// # Errors
 /// [`StorageError::Unreachable`], with the reason for each host.
-pub(super) async fn connect(url: &str, seen: &Timeline) -> Result<(Client, Arc<Health>, Option<u32>), StorageError> {
+pub(super) async fn connect(
+    url: &str,
+    seen: &Timeline,
+) -> Result<(Client, Arc<ConnectionHealth>, Option<u32>), StorageError> {
     let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| unreachable(&error))?;
     give_up_on_silence(&mut config);
     let places = places(&config);
@@ -61,20 +64,20 @@ pub(super) async fn connect(url: &str, seen: &Timeline) -> Result<(Client, Arc<H
     let asked = places.iter().map(async |place| {
         let (client, health) = open(&config, place).await?;
         let timeline = timeline(&client).await?;
-        Ok::<_, StorageError>(Found { client, health, timeline })
+        Ok::<_, StorageError>(AnsweringHost { client, health, timeline })
     });
     let answers = futures_util::future::join_all(asked).await;
     let mut why = Vec::new();
-    let mut best: Option<Found> = None;
+    let mut best: Option<AnsweringHost> = None;
     for (answer, (host, port)) in answers.into_iter().zip(&places) {
         match answer {
             Err(error) => why.push(format!("{}:{port}: {error}", shown(host))),
-            Ok(Found { timeline: None, .. }) => why.push(format!("{}:{port} is read-only", shown(host))),
+            Ok(AnsweringHost { timeline: None, .. }) => why.push(format!("{}:{port} is read-only", shown(host))),
             Ok(found) if best.as_ref().is_none_or(|best| best.timeline < found.timeline) => best = Some(found),
             Ok(_) => {}
         }
     }
-    let Some(Found { client, health, timeline: Some(timeline) }) = best else {
+    let Some(AnsweringHost { client, health, timeline: Some(timeline) }) = best else {
         return Err(StorageError::Unreachable(why.join("; ")));
     };
     if !seen.admits(timeline) {
@@ -86,10 +89,10 @@ pub(super) async fn connect(url: &str, seen: &Timeline) -> Result<(Client, Arc<H
     Ok((client, health, Some(timeline)))
 }
 
-type Place = (Host, u16);
+type HostAddress = (Host, u16);
 
 /// The hosts of a URL with their ports. An address (`hostaddr`) replaces the name at the same place of the list.
-fn places(config: &Config) -> Vec<Place> {
+fn places(config: &Config) -> Vec<HostAddress> {
     let ports = config.get_ports();
     let port = |n: usize| ports.get(n).or_else(|| ports.first()).copied().unwrap_or(5432);
     let hosts = config.get_hosts();
@@ -107,20 +110,20 @@ fn places(config: &Config) -> Vec<Place> {
         .collect()
 }
 
-async fn open(config: &Config, (host, port): &Place) -> Result<(Client, Arc<Health>), StorageError> {
+async fn open(config: &Config, (host, port): &HostAddress) -> Result<(Client, Arc<ConnectionHealth>), StorageError> {
     let wait = config.get_connect_timeout().copied().unwrap_or(PATIENCE);
     let socket = tokio::time::timeout(wait, socket(config, host, *port))
         .await
         .map_err(|_| StorageError::Unreachable(format!("{} does not answer", shown(host))))?
         .map_err(|error| unreachable(&error))?;
-    let health = Arc::new(Health::default());
+    let health = Arc::new(ConnectionHealth::default());
     let name = match host {
         Host::Tcp(name) => name.as_str(),
         Host::Unix(_) => "",
     };
     let mut tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls_settings()?);
     let Ok(tls) = MakeTlsConnect::<Socket>::make_tls_connect(&mut tls, name);
-    let opening = config.connect_raw(Watched::new(socket, Arc::clone(&health)), TlsBelow(tls));
+    let opening = config.connect_raw(WatchedStream::new(socket, Arc::clone(&health)), TlsBelow(tls));
     let (client, connection) = tokio::time::timeout(wait, opening)
         .await
         .map_err(|_| StorageError::Unreachable(format!("{} does not start a session", shown(host))))?

@@ -16,7 +16,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::hosts::Timeline;
-use self::stream::Health;
+use self::stream::ConnectionHealth;
 use super::StorageError;
 
 /// How long the database may take to open a session, and its host to acknowledge what it was sent.
@@ -77,7 +77,7 @@ pub struct Session {
     pub conn: AsyncPgConnection,
     /// When it was borrowed last.
     pub used: Instant,
-    health: Arc<Health>,
+    health: Arc<ConnectionHealth>,
     /// The server's timeline, where the URL names several hosts.
     timeline: Option<u32>,
     seen: Timeline,

@@ -1,10 +1,10 @@
 //! SQLSTATEs of errors, read off the wire.
 //!
 //! Diesel hands out an error's message and, for a few states only, its kind. Messages are translated by the server, so
-//! no decision may read one. [`Listener`] therefore follows the messages of the protocol as they arrive and remembers,
-//! for each error that a caller asks about, which SQLSTATE came with which message. [`of_message`] and [`state_of`]
-//! look a message up: the state decides, and the message is only the key. The listener sees an error before diesel
-//! does, so a look-up never comes too early.
+//! no decision may read one. [`ErrorListener`] therefore follows the messages of the protocol as they arrive and
+//! remembers, for each error that a caller asks about, which SQLSTATE came with which message. [`of_message`] and
+//! [`state_of`] look a message up: the state decides, and the message is only the key. The listener sees an error
+//! before diesel does, so a look-up never comes too early.
 //!
 //! Format of messages and of error fields: PostgreSQL documentation, "Message Formats" and "Error and Notice Message
 //! Fields".
@@ -87,7 +87,7 @@ fn remember(message: &str, state: &str) {
 
 /// Follows the messages that a server sends on one connection.
 #[derive(Debug)]
-pub struct Listener {
+pub struct ErrorListener {
     state: State,
 }
 
@@ -121,13 +121,13 @@ impl State {
     }
 }
 
-impl Default for Listener {
+impl Default for ErrorListener {
     fn default() -> Self {
         Self { state: State::Start }
     }
 }
 
-impl Listener {
+impl ErrorListener {
     /// Takes the next bytes. Returns the reason of the last error in them that passes.
     pub fn hear(&mut self, mut bytes: &[u8]) -> Option<Passing> {
         let mut heard = None;
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn an_error_is_known_by_its_state_whatever_its_language() {
-        let mut listener = Listener::default();
+        let mut listener = ErrorListener::default();
         let sent = [
             message(b'R', &[0, 0, 0, 0]),
             message(b'Z', b"I"),
@@ -229,7 +229,7 @@ mod tests {
         ]
         .concat();
         for size in 1..40 {
-            let mut listener = Listener::default();
+            let mut listener = ErrorListener::default();
             let heard: Vec<Passing> = sent.chunks(size).filter_map(|piece| listener.hear(piece)).collect();
             assert_eq!(heard, [Passing::ReadOnly], "in pieces of {size}");
         }
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn what_does_not_pass_is_not_remembered() {
-        let mut listener = Listener::default();
+        let mut listener = ErrorListener::default();
         let sent = [message(b'R', &[0; 4]), error("42601", "syntax error at or near \"SELEKT\"")].concat();
         assert_eq!(listener.hear(&sent), None);
         assert_eq!(of_message("syntax error at or near \"SELEKT\""), None);
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_very_long_error_is_followed_to_its_end() {
-        let mut listener = Listener::default();
+        let mut listener = ErrorListener::default();
         let long = "x".repeat(LONGEST * 2);
         let body = format!("SERROR\0C53100\0Mdisk full\0D{long}\0\0");
         let sent = [message(b'R', &[0; 4]), message(b'E', body.as_bytes()), error("57P01", "stopping")].concat();

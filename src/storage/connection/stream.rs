@@ -12,16 +12,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
-use super::sqlstate::{Listener, Passing};
+use super::sqlstate::{ErrorListener, Passing};
 
 /// What is known of a connection from outside.
 #[derive(Debug, Default)]
-pub struct Health {
+pub struct ConnectionHealth {
     ended: AtomicBool,
     unfit: AtomicBool,
 }
 
-impl Health {
+impl ConnectionHealth {
     /// Whether a statement can still succeed on the connection.
     #[must_use]
     pub fn is_fit(&self) -> bool {
@@ -41,19 +41,19 @@ impl Health {
 
 /// A stream whose incoming bytes are plain messages of the protocol.
 #[derive(Debug)]
-pub struct Watched<S> {
+pub struct WatchedStream<S> {
     stream: S,
-    listener: Listener,
-    health: Arc<Health>,
+    listener: ErrorListener,
+    health: Arc<ConnectionHealth>,
 }
 
-impl<S> Watched<S> {
-    pub fn new(stream: S, health: Arc<Health>) -> Self {
-        Self { stream, listener: Listener::default(), health }
+impl<S> WatchedStream<S> {
+    pub fn new(stream: S, health: Arc<ConnectionHealth>) -> Self {
+        Self { stream, listener: ErrorListener::default(), health }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let Self { stream, listener, health } = &mut *self;
@@ -65,7 +65,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
@@ -79,7 +79,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 }
 
-impl<S: TlsStream + Unpin> TlsStream for Watched<S> {
+impl<S: TlsStream + Unpin> TlsStream for WatchedStream<S> {
     fn channel_binding(&self) -> ChannelBinding {
         self.stream.channel_binding()
     }
@@ -89,21 +89,21 @@ impl<S: TlsStream + Unpin> TlsStream for Watched<S> {
 #[derive(Debug)]
 pub struct TlsBelow<T>(pub T);
 
-impl<S, T> TlsConnect<Watched<S>> for TlsBelow<T>
+impl<S, T> TlsConnect<WatchedStream<S>> for TlsBelow<T>
 where
     T: TlsConnect<S>,
     T::Future: Send + 'static,
     T::Stream: Send,
     T::Error: Send,
 {
-    type Stream = Watched<T::Stream>;
+    type Stream = WatchedStream<T::Stream>;
     type Error = T::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, Self::Error>> + Send>>;
 
-    fn connect(self, watched: Watched<S>) -> Self::Future {
-        let Watched { stream, health, .. } = watched;
+    fn connect(self, watched: WatchedStream<S>) -> Self::Future {
+        let WatchedStream { stream, health, .. } = watched;
         let connecting = self.0.connect(stream);
-        Box::pin(async move { Ok(Watched::new(connecting.await?, health)) })
+        Box::pin(async move { Ok(WatchedStream::new(connecting.await?, health)) })
     }
 }
 

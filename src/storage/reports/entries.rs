@@ -31,9 +31,9 @@ struct AskedWallets {
     limit: i64,
 }
 
-struct Wallets<const BACK: bool>(AskedWallets);
+struct FindReportedWallets<const BACK: bool>(AskedWallets);
 
-impl<const BACK: bool> Statement for Wallets<BACK> {
+impl<const BACK: bool> Statement for FindReportedWallets<BACK> {
     const TEXT: &'static str = match BACK {
         false => include_str!("../sql/report_wallets.sql"),
         true => include_str!("../sql/report_wallets_back.sql"),
@@ -53,7 +53,7 @@ impl<const BACK: bool> Statement for Wallets<BACK> {
 }
 
 #[derive(Queryable)]
-struct WalletRow {
+struct ReportedWalletRow {
     customer: String,
     currency: String,
     product: String,
@@ -99,7 +99,7 @@ impl<const BACK: bool> Statement for Entries<BACK> {
 }
 
 #[derive(Queryable)]
-struct EntryRow {
+struct ReportedEntryRow {
     n: i64,
     seq: i64,
     kind: i16,
@@ -136,9 +136,9 @@ pub async fn entries(
         product: wanted.product.as_ref().map(|product| product.as_column().to_owned()),
         limit: WALLETS_OF_PAGE + 1,
     };
-    let mut wallets: Vec<WalletRow> = match is_backwards {
-        false => Cached(Wallets::<false>(asked)).load(conn).await?,
-        true => Cached(Wallets::<true>(asked)).load(conn).await?,
+    let mut wallets: Vec<ReportedWalletRow> = match is_backwards {
+        false => Cached(FindReportedWallets::<false>(asked)).load(conn).await?,
+        true => Cached(FindReportedWallets::<true>(asked)).load(conn).await?,
     };
     // No entry has one of these numbers.
     let end = if is_backwards { i64::MAX } else { 0 };
@@ -146,7 +146,8 @@ pub async fn entries(
     let next_wallet = usize::try_from(WALLETS_OF_PAGE).ok().and_then(|n| wallets.as_slice().get(n));
     let next_wallet = next_wallet.map(|row| (row.customer.clone(), row.currency.clone(), row.product.clone(), end));
     wallets.truncate(usize::try_from(WALLETS_OF_PAGE).unwrap_or(usize::MAX));
-    let begins_there = |row: &WalletRow| (&row.customer, &row.currency, &row.product) == (&place.0, &place.1, &place.2);
+    let begins_there =
+        |row: &ReportedWalletRow| (&row.customer, &row.currency, &row.product) == (&place.0, &place.1, &place.2);
     let asked = AskedEntries {
         customers: wallets.iter().map(|row| row.customer.clone()).collect(),
         wallets: wallets.iter().map(|row| row.id).collect(),
@@ -159,7 +160,7 @@ pub async fn entries(
         counterpart: wanted.channel.map(counterparts),
         limit: page.to_read(),
     };
-    let mut rows: Vec<EntryRow> = match is_backwards {
+    let mut rows: Vec<ReportedEntryRow> = match is_backwards {
         false => Cached(Entries::<false>(asked)).load(conn).await?,
         true => Cached(Entries::<true>(asked)).load(conn).await?,
     };
@@ -198,7 +199,7 @@ fn counterparts(channel: Channel) -> String {
     format!("^(provider|refund|dispute):{name}$")
 }
 
-fn reported(row: EntryRow, wallet: &WalletRow) -> Result<ReportedEntry, StorageError> {
+fn reported(row: ReportedEntryRow, wallet: &ReportedWalletRow) -> Result<ReportedEntry, StorageError> {
     let currency = currency_from_column(&wallet.currency)?;
     let money = |amount| Money::from_ledger(amount, currency);
     let kind = entry_kind_from_column(row.kind)?;

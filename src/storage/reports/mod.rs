@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 
 use super::StorageError;
-use super::columns::{corrupt, currency_from_column, entry_kind_from_column};
+use super::columns::{YesOrNo, corrupt, currency_from_column, entry_kind_from_column};
 use super::schema::report_days;
 use super::statement::{Cached, Parameters, Statement};
 use super::usage_sums;
@@ -18,7 +18,7 @@ use crate::domain::counterpart::Counterpart;
 use crate::domain::money::{Currency, Money};
 use crate::domain::product::Product;
 use crate::domain::report::entries::Days;
-use crate::domain::report::{AgeBucket, EntrySum, ExpiryBucket, GrantAge, KindSum, Parts};
+use crate::domain::report::{AgeBucket, EntrySum, ExpiryBucket, GrantAge, Parts, RollForwardSum};
 use crate::domain::usage_sum::UsageKeys;
 
 pub use entries::entries;
@@ -53,19 +53,13 @@ pub async fn next_day(conn: &mut AsyncPgConnection) -> Result<NextDay, StorageEr
     Ok(NextDay { day, span: Span { from, to } })
 }
 
-#[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Bool)]
-    yes: bool,
-}
-
 /// Takes the right to fold until the transaction ends; false where another process has it.
 ///
 /// # Errors
 /// Database errors.
 pub async fn may_fold(conn: &mut AsyncPgConnection) -> Result<bool, StorageError> {
     let asked = diesel::sql_query("SELECT pg_try_advisory_xact_lock($1) AS yes").bind::<BigInt, _>(FOLDING);
-    Ok(asked.get_result::<Answer>(conn).await?.yes)
+    Ok(asked.get_result::<YesOrNo>(conn).await?.yes)
 }
 
 /// Keeps every process from folding until the transaction ends.
@@ -77,9 +71,9 @@ pub async fn stop_folding(conn: &mut AsyncPgConnection) -> Result<(), StorageErr
     Ok(())
 }
 
-struct Fold(NextDay, Vec<String>);
+struct FoldReportDay(NextDay, Vec<String>);
 
-impl Statement for Fold {
+impl Statement for FoldReportDay {
     const TEXT: &'static str = include_str!("../sql/fold_report_day.sql");
     type Row = BigInt;
 
@@ -97,7 +91,7 @@ impl Statement for Fold {
 /// # Errors
 /// Database errors.
 pub async fn fold(conn: &mut AsyncPgConnection, day: NextDay, keys: &UsageKeys) -> Result<i64, StorageError> {
-    let folded = Cached(Fold(day, keys.as_slice().to_vec())).get_result(conn).await?;
+    let folded = Cached(FoldReportDay(day, keys.as_slice().to_vec())).get_result(conn).await?;
     usage_sums::fold(conn, day.day, day.span, keys).await?;
     Ok(folded)
 }
@@ -126,7 +120,7 @@ fn product_column(days: &Days) -> Option<String> {
     days.product.as_ref().map(|product| product.as_column().to_owned())
 }
 
-struct Sums {
+struct FindEntrySums {
     by_month: bool,
     from: NaiveDate,
     to: NaiveDate,
@@ -134,7 +128,7 @@ struct Sums {
     product: Option<String>,
 }
 
-impl Statement for Sums {
+impl Statement for FindEntrySums {
     const TEXT: &'static str = include_str!("../sql/report_sums.sql");
     type Row = (Date, Text, Text, Int2, Text, BigInt, Numeric, Numeric, Numeric, Numeric, Numeric, Numeric);
 
@@ -148,7 +142,7 @@ impl Statement for Sums {
 }
 
 #[derive(Queryable)]
-struct SumRow {
+struct EntrySumRow {
     period: NaiveDate,
     currency: String,
     product: String,
@@ -167,10 +161,10 @@ fn counterpart_from_column(text: &str) -> Result<Counterpart, StorageError> {
     Counterpart::parse(text).ok_or_else(|| corrupt("counterpart", text))
 }
 
-impl TryFrom<SumRow> for EntrySum {
+impl TryFrom<EntrySumRow> for EntrySum {
     type Error = StorageError;
 
-    fn try_from(row: SumRow) -> Result<Self, StorageError> {
+    fn try_from(row: EntrySumRow) -> Result<Self, StorageError> {
         let currency = currency_from_column(&row.currency)?;
         let money = |amount| Money::from_ledger(amount, currency);
         Ok(Self {
@@ -197,18 +191,18 @@ impl TryFrom<SumRow> for EntrySum {
 /// Database errors.
 pub async fn sums(conn: &mut AsyncPgConnection, days: &Days, by_month: bool) -> Result<Vec<EntrySum>, StorageError> {
     let (from, to, currency, product) = (days.from, days.to, days.currency.map(Currency::code), product_column(days));
-    let rows: Vec<SumRow> = Cached(Sums { by_month, from, to, currency, product }).load(conn).await?;
+    let rows: Vec<EntrySumRow> = Cached(FindEntrySums { by_month, from, to, currency, product }).load(conn).await?;
     rows.into_iter().map(EntrySum::try_from).collect()
 }
 
-struct RollForward {
+struct FindRollForward {
     from: NaiveDate,
     to: NaiveDate,
     currency: Option<&'static str>,
     product: Option<String>,
 }
 
-impl Statement for RollForward {
+impl Statement for FindRollForward {
     const TEXT: &'static str = include_str!("../sql/report_roll_forward.sql");
     type Row = (Text, Int2, Bool, BigInt, Numeric, Numeric, Numeric);
 
@@ -235,13 +229,13 @@ struct KindRow {
 ///
 /// # Errors
 /// Database errors.
-pub async fn kind_sums(conn: &mut AsyncPgConnection, days: &Days) -> Result<Vec<KindSum>, StorageError> {
+pub async fn kind_sums(conn: &mut AsyncPgConnection, days: &Days) -> Result<Vec<RollForwardSum>, StorageError> {
     let (from, to, currency, product) = (days.from, days.to, days.currency.map(Currency::code), product_column(days));
-    let rows: Vec<KindRow> = Cached(RollForward { from, to, currency, product }).load(conn).await?;
+    let rows: Vec<KindRow> = Cached(FindRollForward { from, to, currency, product }).load(conn).await?;
     let sum = |row: KindRow| {
         let currency = currency_from_column(&row.currency)?;
         let money = |amount| Money::from_ledger(amount, currency);
-        Ok(KindSum {
+        Ok(RollForwardSum {
             kind: entry_kind_from_column(row.kind)?,
             is_before: row.is_before,
             parts: Parts {

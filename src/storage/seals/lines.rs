@@ -31,15 +31,15 @@ impl Stretches {
     }
 }
 
-struct Lines(Stretches);
+struct FindLines(Stretches);
 
-type Identity = (BigInt, BigInt, Int2, Text, BigInt);
+type LineIdentity = (BigInt, BigInt, Int2, Text, BigInt);
 type Figures = (Numeric, Nullable<Numeric>, Nullable<Numeric>, Numeric, Numeric, Numeric);
 type Rest = (Text, Nullable<Text>, Nullable<Timestamptz>, Timestamptz, Nullable<Text>, Nullable<Text>, Nullable<Jsonb>);
 
-impl Statement for Lines {
+impl Statement for FindLines {
     const TEXT: &'static str = include_str!("../sql/seal_lines.sql");
-    type Row = (Identity, Figures, Rest);
+    type Row = (LineIdentity, Figures, Rest);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         self.0.bind(parameters)
@@ -83,7 +83,7 @@ pub async fn lines(
         from: stretches.iter().map(|stretch| stretch.from_seq).collect(),
         to: stretches.iter().map(|stretch| stretch.to_seq).collect(),
     };
-    let rows: Vec<(IdentityRow, FiguresRow, RestRow)> = Cached(Lines(wanted.clone())).load(conn).await?;
+    let rows: Vec<(IdentityRow, FiguresRow, RestRow)> = Cached(FindLines(wanted.clone())).load(conn).await?;
     let used: Vec<(i64, i64, Uuid, Decimal)> = Cached(GrantUses(wanted)).load(conn).await?;
     let mut uses: HashMap<(i64, i64), Vec<(Uuid, Decimal)>> = HashMap::new();
     for (n, seq, grant, amount) in used {

@@ -60,13 +60,13 @@ pub struct Connections {
 /// One connection. Its requests find it by `request.conn_data()`.
 #[derive(Debug)]
 pub struct Connection {
-    state: Mutex<State>,
+    state: Mutex<ConnectionState>,
     /// One permit for each request that runs.
     tasks: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ConnectionState {
     phase: Phase,
     /// The beginning of the phase, or the last progress in it.
     since: Instant,
@@ -187,7 +187,7 @@ fn make_room(open: &HashMap<u64, Arc<Connection>>, most: usize) -> bool {
 
 impl Connection {
     fn new() -> Self {
-        let state = State {
+        let state = ConnectionState {
             phase: Phase::Waiting,
             since: Instant::now(),
             unread: None,
@@ -198,7 +198,7 @@ impl Connection {
         Self { state: Mutex::new(state), tasks: Arc::new(Semaphore::new(usize::try_from(TASKS).unwrap_or(1))) }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ConnectionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -219,7 +219,7 @@ impl Connection {
     }
 }
 
-impl State {
+impl ConnectionState {
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.since = Instant::now();
@@ -276,7 +276,7 @@ impl<T> Watched<T> {
     }
 
     /// Refuses an ended connection, and notes whom to wake when it ends.
-    fn look(&self, context: &Context<'_>) -> io::Result<MutexGuard<'_, State>> {
+    fn look(&self, context: &Context<'_>) -> io::Result<MutexGuard<'_, ConnectionState>> {
         let mut state = self.connection.state();
         if state.has_ended {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the connection makes no progress"));

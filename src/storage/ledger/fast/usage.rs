@@ -20,7 +20,7 @@ use crate::storage::statement::{Cached, Parameters, Statement};
 
 /// The state of a moved wallet before the first item of its group, as the statement returns it.
 #[derive(Queryable)]
-struct Moved {
+struct MovedWallet {
     group: i32,
     wallet_id: Uuid,
     active_grant: Option<Uuid>,
@@ -120,8 +120,8 @@ async fn move_usage(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result
         statement.labels.push(item.label);
         statement.occurred_at.push(item.label.occurred_at());
     }
-    let moved: Vec<Moved> = Cached(statement).load(&mut &*conn).await?;
-    let moved: BTreeMap<i32, Moved> = moved.into_iter().map(|row| (row.group, row)).collect();
+    let moved: Vec<MovedWallet> = Cached(statement).load(&mut &*conn).await?;
+    let moved: BTreeMap<i32, MovedWallet> = moved.into_iter().map(|row| (row.group, row)).collect();
     let mut answers = vec![None; items.len()];
     for (Grouped { at, group, place, running }, item) in in_order(&grouped, items) {
         let (Some(wallet), Some(answer)) = (moved.get(group), answers.get_mut(*at)) else { continue };

@@ -9,7 +9,7 @@ use super::Balance;
 use crate::domain::event::{Event, EventKind, Subject};
 use crate::domain::order::Order;
 use crate::domain::wallet::Wallet;
-use crate::engine::stream::{Message, StreamEnd, StreamUpdate};
+use crate::engine::stream::{StreamEnd, StreamMessage, StreamUpdate};
 use crate::http::edge::problem::TakenBackDebt;
 use crate::http::edge::wire::{
     Amount, CurrencyCode, CustomerIdText, EventId, PaymentChannel, ProductCode, SignedAmount, TopUpOrderId,
@@ -136,7 +136,7 @@ fn still_here() -> sse::Event {
 }
 
 /// Writes a message.
-pub fn render(message: &Message) -> sse::Event {
+pub fn render(message: &StreamMessage) -> sse::Event {
     let written = match &message.update {
         StreamUpdate::Probe => return still_here(),
         StreamUpdate::Balance(wallet) => write("balance.updated", &Balance::from(&**wallet)),
