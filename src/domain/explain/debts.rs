@@ -42,23 +42,24 @@ pub struct Repayment {
 #[derive(Debug, Clone)]
 pub struct DebtEpisode {
     currency: Currency,
+    /// By the numbers of the debits.
+    debts: Vec<Debt>,
     /// In the order in which they happened. The oldest debt is repaid first, so both the numbers of the debits and the
     /// numbers of the credits ascend.
     repayments: Vec<Repayment>,
-    /// What reversals cancelled, by the number of the debit.
-    cancelled_of: HashMap<i64, Money>,
     /// The cancelled debt of each reversal, by the reversal's number.
     cancelled_by: HashMap<i64, Money>,
-    /// What is still owed of each debit.
-    owed: HashMap<i64, Money>,
     /// The last entry that was replayed; `None` when all of them were.
     replayed_to: Option<i64>,
 }
 
-struct OpenDebt {
+/// What became of the debt of one debit.
+#[derive(Debug, Clone)]
+struct Debt {
     debit: i64,
     owed: Money,
     repaid: Money,
+    cancelled: Money,
 }
 
 /// How much paid money had come into the wallet before this entry. All entries of an episode share this value.
@@ -71,14 +72,8 @@ impl DebtEpisode {
     /// What is known of an entry that made no debt.
     #[must_use]
     pub fn none(currency: Currency) -> Self {
-        Self {
-            currency,
-            repayments: Vec::new(),
-            cancelled_of: HashMap::new(),
-            cancelled_by: HashMap::new(),
-            owed: HashMap::new(),
-            replayed_to: None,
-        }
+        let (debts, repayments, cancelled_by) = (Vec::new(), Vec::new(), HashMap::new());
+        Self { currency, debts, repayments, cancelled_by, replayed_to: None }
     }
 
     /// Replays an episode from its first changes, in their order. `whole` says that these are all its changes.
@@ -87,32 +82,31 @@ impl DebtEpisode {
         let zero = Money::zero(currency);
         let last = changes.last().map_or(0, |last| last.seq);
         let mut episode = Self { replayed_to: (!whole).then_some(last), ..Self::none(currency) };
-        let mut debts: Vec<OpenDebt> = Vec::new();
         let mut usages: HashMap<&str, usize> = HashMap::new();
         let mut oldest_owed = 0;
         for change in changes {
             if change.debt.is_positive() {
                 // Only usage is looked up by a reversal here: a capture never makes debt, because its money is held.
                 if change.kind == EntryKind::Usage {
-                    usages.insert(&change.key, debts.len());
+                    usages.insert(&change.key, episode.debts.len());
                 }
-                debts.push(OpenDebt { debit: change.seq, owed: change.debt, repaid: zero });
+                episode.debts.push(Debt { debit: change.seq, owed: change.debt, repaid: zero, cancelled: zero });
                 continue;
             }
             let mut rest = -change.debt;
             let reversed_usage = change.reference.as_deref().filter(|_| change.kind == EntryKind::Reversal);
-            let own_debt = reversed_usage.and_then(|usage| usages.get(usage)).and_then(|at| debts.get_mut(*at));
-            if let Some(own_debt) = own_debt {
+            let own_debt = reversed_usage.and_then(|usage| usages.get(usage));
+            if let Some(own_debt) = own_debt.and_then(|at| episode.debts.get_mut(*at)) {
                 let cancelled = own_debt.owed.min(rest);
                 if cancelled.is_positive() {
                     own_debt.owed -= cancelled;
+                    own_debt.cancelled += cancelled;
                     rest -= cancelled;
-                    *episode.cancelled_of.entry(own_debt.debit).or_insert(zero) += cancelled;
                     *episode.cancelled_by.entry(change.seq).or_insert(zero) += cancelled;
                 }
             }
             let mut spent = zero;
-            while let Some(debt) = debts.get_mut(oldest_owed).filter(|_| spent < rest) {
+            while let Some(debt) = episode.debts.get_mut(oldest_owed).filter(|_| spent < rest) {
                 let part = debt.owed.min(rest - spent);
                 let of_debt = MoneyRange::new(debt.repaid, debt.repaid + part);
                 if let (Some(of_debt), Some(of_credit)) = (of_debt, MoneyRange::new(spent, spent + part)) {
@@ -127,7 +121,6 @@ impl DebtEpisode {
                 }
             }
         }
-        episode.owed = debts.iter().map(|debt| (debt.debit, debt.owed)).collect();
         episode
     }
 
@@ -149,10 +142,15 @@ impl DebtEpisode {
         self.repayments.get(from..to).unwrap_or_default()
     }
 
+    fn debt(&self, debit: i64) -> Option<&Debt> {
+        let at = self.debts.binary_search_by_key(&debit, |debt| debt.debit).ok()?;
+        self.debts.get(at)
+    }
+
     /// How much of a debit's debt was repaid.
     #[must_use]
     pub fn repaid_of(&self, debit: i64) -> Money {
-        self.repayments_of(debit).last().map_or(Money::zero(self.currency), |last| last.of_debt.to)
+        self.debt(debit).map_or(Money::zero(self.currency), |debt| debt.repaid)
     }
 
     /// How much debt a credit repaid.
@@ -170,13 +168,13 @@ impl DebtEpisode {
     /// How much of a debit's debt reversals cancelled.
     #[must_use]
     pub fn cancelled_of(&self, debit: i64) -> Money {
-        self.cancelled_of.get(&debit).copied().unwrap_or(Money::zero(self.currency))
+        self.debt(debit).map_or(Money::zero(self.currency), |debt| debt.cancelled)
     }
 
     /// Whether this episode contains all that became of a debit's debt so far.
     #[must_use]
     pub fn knows_all_of(&self, debit: i64) -> bool {
-        self.replayed_to.is_none_or(|last| debit <= last && self.owed.get(&debit).is_none_or(|owed| owed.is_zero()))
+        self.replayed_to.is_none_or(|last| debit <= last && self.debt(debit).is_none_or(|debt| debt.owed.is_zero()))
     }
 
     /// Whether the replay came as far as this entry.
