@@ -4,6 +4,7 @@
 mod circles;
 mod codes;
 mod hard_cases;
+mod names;
 mod sql;
 
 use std::collections::BTreeSet;
