@@ -21,6 +21,8 @@ pub enum Actor<'a> {
     Operator(&'a str),
     /// A payment company, by a notification or an answer.
     Provider(ProviderName),
+    /// The owner of the database, by the name of the role, on the command line.
+    Owner(&'a str),
     System,
 }
 
@@ -33,6 +35,7 @@ impl<'a> Actor<'a> {
             Some(("service", subject)) => Some(Self::Service(subject)),
             Some(("operator", subject)) => Some(Self::Operator(subject)),
             Some(("provider", name)) => name.parse().ok().map(Self::Provider),
+            Some(("owner", role)) => Some(Self::Owner(role)),
             Some(_) => None,
             None => (text == SYSTEM).then_some(Self::System),
         }
@@ -67,6 +70,7 @@ impl fmt::Display for Actor<'_> {
             Self::Service(subject) => write!(f, "service:{subject}"),
             Self::Operator(subject) => write!(f, "operator:{subject}"),
             Self::Provider(name) => write!(f, "provider:{name}"),
+            Self::Owner(role) => write!(f, "owner:{role}"),
             Self::System => f.write_str(SYSTEM),
         }
     }
@@ -83,6 +87,7 @@ mod tests {
             (Actor::Service("meter"), "service:meter"),
             (Actor::Operator("auth0|a:b"), "operator:auth0|a:b"),
             (Actor::Provider(ProviderName::Stripe), "provider:stripe"),
+            (Actor::Owner("topup_owner"), "owner:topup_owner"),
             (Actor::System, "system"),
         ];
         for (actor, text) in all {

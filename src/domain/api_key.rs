@@ -122,7 +122,7 @@ impl KeyOwner {
         let (role, subject) = match Actor::parse(text)? {
             Actor::Operator(subject) => (KeyRole::Operator, subject),
             Actor::Service(subject) => (KeyRole::Service, subject),
-            Actor::Customer(_) | Actor::Provider(_) | Actor::System => return None,
+            Actor::Customer(_) | Actor::Provider(_) | Actor::Owner(_) | Actor::System => return None,
         };
         CustomerId::new(subject).map(|_| Self { role, subject: subject.to_owned() })
     }

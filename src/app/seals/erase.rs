@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::make_secret;
 use crate::app::Error;
+use crate::domain::actor::Actor;
 use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
@@ -55,7 +56,7 @@ async fn erase_all(conn: &mut Connection, customer: &CustomerId) -> Result<usize
     papers::erase_buyer(conn, customer).await?;
     personal_data::erase(conn, customer).await?;
     erase::delete_secret(conn, customer).await?;
-    let owner = format!("owner:{}", roles::session_user(conn).await?);
+    let owner = Actor::Owner(&roles::session_user(conn).await?).to_string();
     let record = AuditRecord::new(&owner, "customer.texts_erased", format!("customer:{customer}"))
         .of(customer)
         .to(json!({ "entries": erased }));
