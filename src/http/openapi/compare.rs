@@ -112,7 +112,7 @@ impl<'d> Comparison<'d> {
     fn schema(&mut self, at: &str, before: Option<&'d Value>, now: Option<&'d Value>, way: Direction) {
         let (Some(before), Some(now)) = (before, now) else { return };
         let (inner_before, inner_now) = (nullable::reference(before), nullable::reference(now));
-        if way == Way::Got && inner_now.is_some() && !nullable::may_be_null(before) {
+        if way == Direction::Got && inner_now.is_some() && !nullable::may_be_null(before) {
             self.add(at, "may now be null");
         }
         let (before, now) = (inner_before.unwrap_or(before), inner_now.unwrap_or(now));
