@@ -149,10 +149,11 @@ CREATE TABLE bank_accounts (
     bank_name text NOT NULL,
     account_name text NOT NULL,
     account_number text NOT NULL,
-    -- What a payer's bank needs beside the number: within China the branch and its CNAPS code, from abroad SWIFT/BIC
-    -- and the bank's address.
+    -- What a payer's bank needs beside the number: within China the branch and its CNAPS code, within Vietnam the
+    -- bank's number at NAPAS, from abroad SWIFT/BIC and the bank's address.
     branch text,
     cnaps_code text,
+    napas_bin text CONSTRAINT bank_accounts_napas_bin CHECK (napas_bin ~ '^[0-9]{6}$'),
     swift_bic text,
     bank_address text,
     -- An inactive account is not offered to new orders.
@@ -175,6 +176,7 @@ CREATE TABLE bank_account_versions (
     account_number text NOT NULL,
     branch text,
     cnaps_code text,
+    napas_bin text,
     swift_bic text,
     bank_address text,
     active boolean NOT NULL,
@@ -194,9 +196,9 @@ BEGIN
     END IF;
     UPDATE bank_account_versions SET closed_at = at WHERE bank_account_id = NEW.id AND closed_at IS NULL;
     INSERT INTO bank_account_versions (bank_account_id, version, currency, bank_name, account_name, account_number,
-        branch, cnaps_code, swift_bic, bank_address, active, opened_at, updated_by)
+        branch, cnaps_code, napas_bin, swift_bic, bank_address, active, opened_at, updated_by)
     VALUES (NEW.id, NEW.version, NEW.currency, NEW.bank_name, NEW.account_name, NEW.account_number, NEW.branch,
-        NEW.cnaps_code, NEW.swift_bic, NEW.bank_address, NEW.active, at, NEW.updated_by);
+        NEW.cnaps_code, NEW.napas_bin, NEW.swift_bic, NEW.bank_address, NEW.active, at, NEW.updated_by);
     RETURN NULL;
 END $$;
 CREATE TRIGGER bank_accounts_keep_versions AFTER INSERT OR UPDATE ON bank_accounts
@@ -215,6 +217,7 @@ CREATE TABLE bank_account_proposals (
     account_number text NOT NULL,
     branch text,
     cnaps_code text,
+    napas_bin text,
     swift_bic text,
     bank_address text,
     active boolean NOT NULL,

@@ -231,6 +231,7 @@ fn accounts() -> Result<[BankAccount; 2], Error> {
             account_number: number.to_owned(),
             branch: Some("Shanghai Pudong".to_owned()),
             cnaps_code: None,
+            napas_bin: None,
             swift_bic: Some("EXAMCNSHXXX".to_owned()),
             bank_address: Some("1 Example Road, Shanghai, China".to_owned()),
             active: true,

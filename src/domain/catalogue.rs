@@ -13,6 +13,7 @@ use super::payment::Channel;
 use super::percent::Percent;
 use super::product::Product;
 use super::tax::{AppliedTax, Tax};
+use super::viet_qr;
 
 /// A product, as the catalogue describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +153,8 @@ pub struct BankAccount {
     pub branch: Option<String>,
     /// The branch's code in China's clearing system (CNAPS).
     pub cnaps_code: Option<String>,
+    /// The bank's number at NAPAS, the network of Vietnam's banks.
+    pub napas_bin: Option<String>,
     pub swift_bic: Option<String>,
     pub bank_address: Option<String>,
     pub active: bool,
@@ -159,6 +162,14 @@ pub struct BankAccount {
     pub updated_at: DateTime<Utc>,
     /// Who changed it last.
     pub updated_by: String,
+}
+
+impl BankAccount {
+    /// The text of a VietQR code for a transfer to it. Only a bank in Vietnam's network has one, and only for VND.
+    #[must_use]
+    pub fn viet_qr(&self, amount: Money, reference: &str) -> Option<String> {
+        viet_qr::text(self.napas_bin.as_deref()?, &self.account_number, amount, reference)
+    }
 }
 
 /// An account as payers were shown it at a time. A later change closes it.

@@ -77,6 +77,7 @@ pub mod transfer;
 pub mod transfer_slip;
 pub mod unapplied;
 pub mod usage_sum;
+pub mod viet_qr;
 pub mod wallet;
 pub mod wallet_key;
 pub mod webhook;

@@ -37,6 +37,34 @@ async fn shown(app: &TestApp, order: &str) -> Value {
     app.customer("alice").get(&format!("/v1/top-up-orders/{order}")).await.expect(200)["next_action"].clone()
 }
 
+/// The app of a bank in Vietnam fills in the whole transfer.
+#[tokio::test]
+async fn a_transfer_in_vnd_has_a_vietqr() {
+    let app = TestApp::spawn().await;
+    let operator = app.operator();
+    let body = json!({
+        "currency": "VND", "bank_name": "Bank", "account_name": "Company", "account_number": "2576 78859",
+        "napas_bin": "970416", "active": true
+    });
+    let saved = operator.post("/v1/admin/bank-accounts", &body).await.expect(201);
+    assert_eq!(saved["napas_bin"], "970416");
+    let rule = json!({ "enabled": true, "processing_time": "1 day", "rank": 30 });
+    let path = "/v1/admin/channel-rules/bank_transfer/VND";
+    Reply::of(operator.request(Method::PUT, path).json(&rule)).await.expect(201);
+    let order = ordered(&app, "alice", "bank_transfer", "VND", "150000").await;
+    let action = shown(&app, &order).await;
+    let text = |field: &str| action["bank_transfer"][field].as_str().unwrap().to_owned();
+    let (code, reference) = (text("viet_qr"), text("remittance_text"));
+    let start = "00020101021238530010A0000007270123000697041601092576788590208QRIBFTTA530370454061500005802VN62";
+    let purpose = format!("08{:02}{reference}", reference.len());
+    let checked = format!("{start}{:02}{purpose}6304", purpose.len());
+    assert_eq!(code.strip_prefix(&checked).map(str::len), Some(4), "{code}");
+
+    let order = ordered(&app, "alice", "bank_transfer", "CNY", "100").await;
+    assert_eq!(shown(&app, &order).await["bank_transfer"]["viet_qr"], Value::Null);
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn an_order_keeps_the_account_that_its_payer_was_shown() {
     let app = TestApp::spawn().await;

@@ -63,6 +63,7 @@ pub(super) fn describe(account: &BankAccount) -> Value {
         "account_number": account.account_number,
         "branch": account.branch,
         "cnaps_code": account.cnaps_code,
+        "napas_bin": account.napas_bin,
         "swift_bic": account.swift_bic,
         "bank_address": account.bank_address,
         "active": account.active,

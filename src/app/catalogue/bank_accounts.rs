@@ -24,6 +24,8 @@ pub struct NewAccount {
     pub branch: Option<String>,
     /// 12 digits.
     pub cnaps_code: Option<String>,
+    /// 6 digits.
+    pub napas_bin: Option<String>,
     /// As ISO 9362 writes it.
     pub swift_bic: Option<String>,
     pub bank_address: Option<String>,
@@ -103,6 +105,7 @@ fn draft(id: Uuid, new: NewAccount, updated_by: String) -> BankAccount {
         account_number: new.account_number,
         branch: new.branch,
         cnaps_code: new.cnaps_code,
+        napas_bin: new.napas_bin,
         swift_bic: new.swift_bic,
         bank_address: new.bank_address,
         active: new.active,

@@ -46,10 +46,10 @@ SELECT 'bank_account_version', 'bac_' || replace(b.id::text, '-', ''), NULL,
        coalesce('version ' || v.version || ' with ' || v.account_number, 'no open version')
 FROM bank_accounts b
 LEFT JOIN bank_account_versions v ON v.bank_account_id = b.id AND v.closed_at IS NULL
-WHERE (b.version, b.currency, b.bank_name, b.account_name, b.account_number, b.branch, b.cnaps_code, b.swift_bic,
-       b.bank_address, b.active)
+WHERE (b.version, b.currency, b.bank_name, b.account_name, b.account_number, b.branch, b.cnaps_code, b.napas_bin,
+       b.swift_bic, b.bank_address, b.active)
       IS DISTINCT FROM (v.version, v.currency, v.bank_name, v.account_name, v.account_number, v.branch, v.cnaps_code,
-       v.swift_bic, v.bank_address, v.active)
+       v.napas_bin, v.swift_bic, v.bank_address, v.active)
    OR (SELECT count(*) FROM bank_account_versions e WHERE e.bank_account_id = b.id) <> b.version
 UNION ALL
 SELECT 'order_bank_account', 'tuo_' || replace(o.id::text, '-', ''), o.customer_id,

@@ -197,6 +197,14 @@ pub struct BankTransferAction {
     /// The text for the remittance field of the transfer.
     #[schema(max_length = 140, example = "TU7K3M9QX2")]
     remittance_text: String,
+    /// The text of a VietQR code: show it as a QR code, and the app of a bank in Vietnam fills in the transfer. Null
+    /// for other currencies, and where our bank is not in its network.
+    #[schema(
+        max_length = 200,
+        example = "00020101021238530010A0000007270123000697041601092576788590208QRIBFTTA\
+        5303704540410005802VN62140810TU7K3M9QX26304CF5A"
+    )]
+    viet_qr: Option<String>,
     /// Who has to pay the banks' fees.
     #[schema(max_length = 200, example = "You pay all bank fees (OUR): the full amount must arrive.")]
     fees_note: String,
@@ -328,6 +336,7 @@ fn next_action(order: &Order, step: &NextStep) -> Option<NextAction> {
             }
             NextAction {
                 bank_transfer: Some(BankTransferAction {
+                    viet_qr: account.viet_qr(order.payable, &order.reference),
                     reference: ReferenceCode::new(&order.reference),
                     amount: Amount::from(order.payable),
                     currency: CurrencyCode::of(order.currency()),
