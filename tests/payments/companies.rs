@@ -281,7 +281,22 @@ async fn case_12_suspicious_money_is_held_for_review() {
         assert!(order["reason"].as_str().unwrap().starts_with("VNPay is checking"), "{order:#}");
         stage.verify(&placed).await.expect(200);
         stage.is_not_credited(&placed, "processing").await;
+        // VNPay has given it back, and says so by mail. Asking VNPay does not open the order again.
+        let reject = format!("/v1/admin/top-up-orders/{}/reject", placed.id);
+        for _ in 0..2 {
+            let body = json!({ "reason": "VNPay has given the money back" });
+            stage.app.operator().post(&reject, &body).await.expect(200);
+            stage.verify(&placed).await.expect(200);
+        }
+        let order = stage.is_not_credited(&placed, "failed").await;
+        assert_eq!(order["reason"], "VNPay has given the money back");
+        assert_eq!(events(&order).iter().filter(|event| **event == "failed").count(), 1, "{order:#}");
     }
+    // Money that nobody holds ends by itself.
+    let placed = stage.place(Way::Vnpay).await;
+    let reject = format!("/v1/admin/top-up-orders/{}/reject", placed.id);
+    let refused = stage.app.operator().post(&reject, &json!({ "reason": "too slow" })).await;
+    refused.problem(409, "not_a_bank_transfer");
     stage.finish().await;
 }
 

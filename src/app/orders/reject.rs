@@ -1,4 +1,5 @@
-//! The end of a bank transfer that is not approved: an operator rejects the order, or withdraws a proposal.
+//! The end of an order by an operator: of a bank transfer that is not approved, and of money that a payment company
+//! holds for review. And the withdrawal of a proposal.
 
 use uuid::Uuid;
 
@@ -11,8 +12,12 @@ use crate::domain::payment::Channel;
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, adjustments, approvals, orders};
 
-/// Rejects an open bank transfer; the customer reads the reason. On a closed order it withdraws the proposal to credit
-/// late money, and the order stays as it was. Rejecting twice for the same reason changes nothing.
+/// Rejects an open bank transfer, or an open order whose money is held for review; the customer reads the reason. On a
+/// closed order it withdraws the proposal to credit late money, and the order stays as it was. Rejecting twice for the
+/// same reason changes nothing.
+///
+/// Money that is held is not credited, so nothing moves. If the company releases it after all, its signed notification
+/// or an operator who asks completes the order, as money that comes late always does.
 ///
 /// # Errors
 /// 404; 409 `not_a_bank_transfer`; 409 `order_not_open` when there is nothing to reject.
@@ -21,6 +26,10 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
     let actor = caller.actor();
     let order = transact(&app.pool, async |conn| {
         let mut order = lock(conn, id).await?;
+        // How a review ended, VNPay tells the merchant by mail, and not by its API.
+        if !order.held_for_review {
+            require_transfer(&order)?;
+        }
         let withdrawn = approvals::withdraw(conn, id).await?;
         if !order.status().is_open() {
             let again =
@@ -53,6 +62,7 @@ pub async fn withdraw(app: &App, caller: &Caller, id: Uuid) -> Result<OrderView,
     let actor = caller.actor();
     let order = transact(&app.pool, async |conn| {
         let mut order = lock(conn, id).await?;
+        require_transfer(&order)?;
         let event = if approvals::withdraw(conn, id).await? {
             "approval_withdrawn"
         } else if adjustments::withdraw(conn, id).await? {
@@ -73,9 +83,13 @@ pub async fn withdraw(app: &App, caller: &Caller, id: Uuid) -> Result<OrderView,
 }
 
 async fn lock(conn: &mut Connection, id: Uuid) -> Result<Order, Error> {
-    let order = orders::lock(conn, id).await?.ok_or(Error::NotFound("order"))?;
-    if order.channel != Channel::BankTransfer {
-        return Err(Error::conflict(Code::NotABankTransfer, "only bank transfers are decided by hand"));
+    orders::lock(conn, id).await?.ok_or(Error::NotFound("order"))
+}
+
+fn require_transfer(order: &Order) -> Result<(), Error> {
+    if order.channel == Channel::BankTransfer {
+        return Ok(());
     }
-    Ok(order)
+    let detail = "only bank transfers, and money that is held for review, are decided by hand";
+    Err(Error::conflict(Code::NotABankTransfer, detail))
 }

@@ -20,7 +20,7 @@ pub enum OrderReason {
     PaymentFailed,
     /// The customer gave the order up after a declined payment.
     GivenUp,
-    /// An operator rejected the bank transfer.
+    /// An operator rejected the bank transfer, or money that was held for review.
     Rejected,
     /// The time ran out after a declined payment.
     OutOfTime,

@@ -104,7 +104,7 @@ pub enum FailedBy {
     Provider,
     /// The customer gave the order up after a declined payment.
     Customer,
-    /// An operator rejected the bank transfer.
+    /// An operator rejected the bank transfer, or money that was held for review.
     Operator,
     /// The time ran out after a declined payment.
     Clock,

@@ -180,7 +180,7 @@ fn decided(awaiting_second: bool) -> StatusCode {
     if awaiting_second { StatusCode::ACCEPTED } else { StatusCode::OK }
 }
 
-/// Why a bank transfer is rejected.
+/// Why an order is rejected.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "no transfer with this reference arrived within 30 days"}))]
@@ -189,9 +189,10 @@ pub struct RejectTopUpOrder {
     reason: Reason,
 }
 
-/// Reject a bank transfer
+/// Reject a bank transfer, or money that is held
 ///
-/// Makes the order fail, with the given reason.
+/// Makes a bank transfer fail, with the given reason. So with an order whose payment VNPay holds for review: how that
+/// ended, VNPay tells you and not the service. If the money is released after all, `verify` still credits it.
 #[utoipa::path(
     tag = "admin-top-up-orders",
     operation_id = "adminRejectTopUpOrder",
@@ -199,7 +200,7 @@ pub struct RejectTopUpOrder {
     request_body = RejectTopUpOrder,
     responses(
         (status = 200, description = "The failed order", body = TopUpOrder),
-        (status = 409, description = "`order_not_open`"),
+        (status = 409, description = "`order_not_open` or `not_a_bank_transfer`"),
     ),
     security(("bearer" = ["operator:finance"]))
 )]
