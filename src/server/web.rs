@@ -30,6 +30,7 @@ use crate::http::edge::body_budget::BodyBudget;
 use crate::http::edge::connections::{self, Connections, Patience, Watched};
 use crate::http::edge::extract::{BodyRules, TrustProxy};
 use crate::http::edge::head::head_as_get;
+use crate::http::edge::language;
 use crate::http::edge::metrics::measure;
 use crate::http::edge::problem::{ProblemPages, fill_in};
 use crate::http::edge::request_id::{self, RequestSpan};
@@ -258,6 +259,7 @@ impl Blueprint {
             .into_app()
             // The last middleware is the outermost.
             .wrap(from_fn(carry_out))
+            .wrap(from_fn(language::vary))
             .wrap(from_fn(head_as_get))
             .wrap(from_fn(authenticate))
             .wrap(cors(&self.origins))

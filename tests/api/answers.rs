@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::every_operation::{all, role};
 use crate::stage::{approve, order, ordered, profile};
+use crate::support::documented::varies_by_language;
 use crate::support::{Reply, TestApp, token};
 use crate::tools::with;
 
@@ -201,6 +202,8 @@ async fn reasons_are_told_in_the_language_that_is_asked_for() {
     assert_eq!(reason("fr").await, "VNPay takes VND only.");
     assert_eq!(reason("zh-CN,zh;q=0.9,en;q=0.8").await, "VNPay仅支持 VND。");
     assert_eq!(reason("vi").await, "VNPay chỉ nhận VND.");
+    // The harness holds `Vary` against every operation that takes the header.
+    assert!(!varies_by_language(&alice.get("/v1/balances").await.expect(200)));
     app.finish().await;
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::catalogue::put;
 use crate::stage::{number, order, profile};
+use crate::support::documented::varies_by_language;
 use crate::support::{Reply, TestApp};
 
 fn recommended(reply: &Reply) -> Vec<&str> {
@@ -147,6 +148,7 @@ async fn agreements_are_read_in_the_language_of_the_customer() {
         let read = Reply::of(alice.request(Method::GET, path).header("accept-language", header)).await.expect(200);
         assert_eq!((&read["language"], &read["text"]), (&json!(language), &json!(text)), "{header}");
         assert_eq!(read.header("content-language"), Some(language));
+        assert!(varies_by_language(&read));
     }
     let asked = alice.get(&format!("{path}?language=vi")).await.expect(200);
     assert_eq!(asked["language"], "vi");

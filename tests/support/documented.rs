@@ -1,5 +1,5 @@
-//! Holds every answer that a test sees against the document: its status, its media type, the code of a problem, and its
-//! fields.
+//! Holds every answer that a test sees against the document: its status, its media type, the code of a problem, its
+//! fields, and whether it varies by language.
 
 use serde_json::Value;
 
@@ -44,9 +44,19 @@ pub fn check(reply: &Reply) {
         let codes = operation["x-error-codes"][&status].as_array().into_iter().flatten();
         assert!(codes.clone().any(|known| known == code), "the code is not documented: {context}");
     }
+    let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+    if reply.status < 400 && parameters.any(|parameter| parameter["name"] == "Accept-Language") {
+        assert!(varies_by_language(reply), "no Vary: {context}");
+    }
     if reply.status == 201 && response["headers"].get("Location").is_some() {
         assert!(reply.header("location").is_some_and(|path| path.starts_with(&reply.path)), "no Location: {context}");
     }
+}
+
+/// Whether an answer says to caches that it depends on the language that the caller prefers.
+pub fn varies_by_language(reply: &Reply) -> bool {
+    let mut lines = reply.headers.get_all("vary").iter().map(|line| line.to_str().unwrap());
+    lines.any(|line| line.split(',').any(|name| name.trim().eq_ignore_ascii_case("accept-language")))
 }
 
 /// What of a value is not as its schema says: fields that are missing or unknown, values of other types or of no list.

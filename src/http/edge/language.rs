@@ -1,10 +1,13 @@
-//! The header `Accept-Language`: in which language texts for customers are.
+//! The header `Accept-Language`: in which language texts for customers are. An answer that depends on it says so to
+//! caches (`Vary`).
 
 use std::future::{Ready, ready};
 
-use actix_web::dev::Payload;
-use actix_web::http::header::ACCEPT_LANGUAGE;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::body::MessageBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderValue, VARY};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use utoipa::IntoParams;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -22,9 +25,34 @@ impl FromRequest for Speaks {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let header = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        ready(Ok(Self(header.map(Language::accepted).unwrap_or_default())))
+        ready(Ok(Self(Language::accepted(asked(request)))))
     }
+}
+
+/// Marks a request whose answer depends on the header.
+#[derive(Debug, Clone, Copy)]
+struct DependsOnLanguage;
+
+/// The header of a request whose answer depends on it; empty where there is none.
+pub fn asked(request: &HttpRequest) -> &str {
+    request.extensions_mut().insert(DependsOnLanguage);
+    request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Middleware: adds `Vary` to the answers for which the header was read.
+///
+/// # Errors
+/// The inner service's error.
+pub async fn vary<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    let depends = response.request().extensions().contains::<DependsOnLanguage>();
+    if depends {
+        response.headers_mut().append(VARY, HeaderValue::from_static("Accept-Language"));
+    }
+    Ok(response)
 }
 
 /// An operation names the header; its description is the same everywhere.

@@ -1,6 +1,6 @@
 //! `/v1/agreements/{version}`: the text that customers accept, in their language.
 
-use actix_web::http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, VARY};
+use actix_web::http::header::CONTENT_LANGUAGE;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -9,6 +9,7 @@ use crate::app::catalogue::agreements;
 use crate::app::{App, Error};
 use crate::http::edge::auth::AsCustomer;
 use crate::http::edge::extract::QueryParams;
+use crate::http::edge::language;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::wire::{AgreementVersion, LanguageTag};
 
@@ -71,16 +72,12 @@ pub async fn get_agreement(
         languages: found.languages.iter().map(LanguageTag::new).collect(),
         text: found.text,
     };
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_LANGUAGE, found.language))
-        .insert_header((VARY, "Accept-Language"))
-        .json(body))
+    Ok(HttpResponse::Ok().insert_header((CONTENT_LANGUAGE, found.language)).json(body))
 }
 
 /// The languages of `Accept-Language`, the preferred one first. Those with the same weight keep their order.
 fn preferred(request: &HttpRequest) -> Vec<String> {
-    let header = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut weighted: Vec<(u16, &str)> = header.split(',').take(20).map(weight).collect();
+    let mut weighted: Vec<(u16, &str)> = language::asked(request).split(',').take(20).map(weight).collect();
     weighted.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
     weighted.into_iter().filter(|(weight, _)| *weight > 0).map(|(_, language)| language.to_owned()).collect()
 }
