@@ -288,6 +288,7 @@ mod tests {
             offered: Channel::ALL.map(ChannelOffer::unlimited).to_vec(),
             tiers: Vec::new(),
             standing: BonusStanding::default(),
+            quoted: None,
             fixed: None,
         }
     }

@@ -188,7 +188,8 @@ async fn case_79_an_order_gets_the_price_that_its_quote_fixes_or_the_figures_of_
     execute(&app.database, "UPDATE channel_rules SET enabled = false WHERE channel = 'card' AND currency = 'CNY'")
         .await;
     let closed = alice.post("/v1/top-up-orders", &order(by(&taxed))).await;
-    closed.names("/channel", "channel_wrong_currency");
+    closed.names("/channel", "channel_not_offered");
+    alice.post("/v1/top-up-orders", &order(json!({}))).await.names("/channel", "channel_wrong_currency");
     execute(&app.database, "UPDATE channel_rules SET enabled = false WHERE channel = 'card'").await;
     alice.post("/v1/top-up-orders", &order(by(&taxed))).await.names("/channel", "channel_not_offered");
     let none = quoted(&app, "carol").await;

@@ -116,6 +116,7 @@ pub async fn offer(
         offered,
         tiers: store::bonus_tiers::for_wallet(conn, currency, product).await?,
         standing: store::bonus_tiers::standing(conn, customer).await?,
+        quoted: None,
         fixed: None,
     })
 }

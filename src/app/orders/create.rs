@@ -123,7 +123,7 @@ async fn price(conn: &mut Connection, app: &App, new: &NewOrder, caller: &Caller
         Some(quote) => match quotes::read(conn, quote, &new.customer, new.amount, &new.product).await {
             Ok(fixed) => match fixed.price(&offer, new.channel) {
                 Fixed::Price(price) => (offer.fixing(new.channel, price), true),
-                Fixed::Changed => (offer, false),
+                Fixed::Changed => (offer.with_quote_for(new.channel), false),
                 Fixed::NotQuoted => {
                     let detail = "has no price for this channel; ask for a new quote";
                     problems.add("/quote_id", Code::InvalidQuote, detail);

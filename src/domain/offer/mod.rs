@@ -56,6 +56,8 @@ pub struct Offer {
     /// The bonus tiers of this wallet, and what decides whether the customer gets one.
     pub tiers: Vec<BonusTier>,
     pub standing: BonusStanding,
+    /// The channel for which the quote of an order has a price: it was offered then.
+    pub quoted: Option<Channel>,
     /// What a quote fixes for its amount through a channel. It takes the place of the rule's price.
     pub fixed: Option<(Channel, Price)>,
 }
@@ -239,10 +241,16 @@ impl Offer {
         }))
     }
 
+    /// The offer to a customer who has a quote for the channel, whose price it cannot keep.
+    #[must_use]
+    pub fn with_quote_for(self, channel: Channel) -> Self {
+        Self { quoted: Some(channel), ..self }
+    }
+
     /// The offer with the price of a channel that a quote fixes.
     #[must_use]
     pub fn fixing(self, channel: Channel, price: Price) -> Self {
-        Self { fixed: Some((channel, price)), ..self }
+        Self { fixed: Some((channel, price)), ..self.with_quote_for(channel) }
     }
 
     fn fixed_price(&self, channel: Channel, amount: Money) -> Option<Price> {
@@ -294,7 +302,8 @@ impl Offer {
         let Some(offered) = offered else { return Some(Ineligible::NotSetUp) };
         let Some(rule) = rule.filter(|rule| rule.enabled) else {
             let elsewhere = self.currencies_of(channel, offered);
-            return Some(if elsewhere.is_empty() {
+            // Where it was quoted, the currency was right, and the channel was closed since then.
+            return Some(if elsewhere.is_empty() || self.quoted == Some(channel) {
                 Ineligible::NotOffered
             } else {
                 Ineligible::OtherCurrency(elsewhere)

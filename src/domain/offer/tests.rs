@@ -88,6 +88,7 @@ pub(in crate::domain) fn offer(code: &str, country: Option<&str>, product: &str)
         offered: Channel::ALL.map(ChannelOffer::unlimited).to_vec(),
         tiers: Vec::new(),
         standing: BonusStanding::default(),
+        quoted: None,
         fixed: None,
     }
 }
@@ -208,6 +209,17 @@ fn a_channel_that_is_switched_off_everywhere_is_not_offered() {
         rule.enabled = false;
     }
     assert_eq!(reason(&offer, Channel::Card), "Card payment is not offered here.");
+}
+
+#[test]
+fn a_quoted_channel_that_was_closed_is_not_offered_any_more() {
+    let mut offer = offer("USD", None, "");
+    for rule in offer.rules.iter_mut().filter(|rule| rule.channel == Channel::Card && rule.currency == currency("USD"))
+    {
+        rule.enabled = false;
+    }
+    assert!(matches!(refusal(&offer, Channel::Card, None), Some(Ineligible::OtherCurrency(_))));
+    assert_eq!(refusal(&offer.with_quote_for(Channel::Card), Channel::Card, None), Some(Ineligible::NotOffered));
 }
 
 #[test]

@@ -174,7 +174,8 @@ impl Quote {
 ///
 /// An order that names `quote_id` gets fee, tax, bonus and credited amount as quoted, although the operator has changed
 /// them meanwhile. It is refused with 409 `price_changed` where the customer's country or tax status has changed the
-/// tax, or where the bonus serves once and was given meanwhile. A channel that was closed meanwhile stays closed.
+/// tax, or where the bonus serves once and was given meanwhile. A channel that was closed meanwhile stays closed (422
+/// `channel_not_offered`).
 #[utoipa::path(
     tag = "top-up-options",
     operation_id = "createQuote",
