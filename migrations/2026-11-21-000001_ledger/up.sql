@@ -15,7 +15,7 @@ CREATE TABLE environment (
     stamped_at timestamptz NOT NULL DEFAULT ledger_now(),
     -- The role that the service takes in every session; null until `topup migrate` has made it.
     service_role text,
-    -- Signs the quotes of this database: a random number of 244 bits.
+    -- Signs the quotes of this database, together with a secret of the settings: a random number of 244 bits.
     quote_secret bytea NOT NULL
         DEFAULT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())),
     -- Names this database in our marks at the payment companies, whose accounts other deployments may share: 64 random

@@ -81,6 +81,7 @@ use crate::domain::business_days::VerificationPromise;
 use crate::domain::own_word::OwnWordRules;
 use crate::domain::paper::PaperRules;
 use crate::domain::percent::Percent;
+use crate::domain::quote::InstallationSecret;
 use crate::domain::report::journal::AccountNames;
 use crate::domain::usage_sum::UsageKeys;
 use crate::engine::{BalanceReader, Poster, Streams, Supervisor};
@@ -122,6 +123,8 @@ pub struct Settings {
     pub public_url: String,
     /// Whether this installation moves real money. The stamp of the database decides it.
     pub live: bool,
+    /// What signs quotes beside the secret of the database.
+    pub secret: InstallationSecret,
     /// How many days an API key lives at most.
     pub key_max_days: u16,
     /// When an operator needs a second one, and what services may grant.

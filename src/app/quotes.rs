@@ -75,7 +75,9 @@ pub async fn quote(app: &App, customer: &CustomerId, new: NewQuote) -> Result<Qu
     let fixed = FixedPrices::of(&offer, amount, clock::now(&mut conn).await?);
     let signed = match fixed.prices.is_empty() {
         true => None,
-        false => Some(SignedQuote { text: fixed.sign(&key(&mut conn).await?, customer), expires_at: fixed.expires_at }),
+        false => {
+            Some(SignedQuote { text: fixed.sign(&key(&mut conn, app).await?, customer), expires_at: fixed.expires_at })
+        }
     };
     Ok(Quote { amount, product, chosen: channel.or(recommended), channels, signed })
 }
@@ -86,13 +88,14 @@ pub async fn quote(app: &App, customer: &CustomerId, new: NewQuote) -> Result<Qu
 /// 422 `/quote_id`: `invalid_quote` for any other text, `quote_expired`.
 pub async fn read(
     conn: &mut Connection,
+    app: &App,
     text: &str,
     customer: &CustomerId,
     amount: Money,
     product: &Product,
 ) -> Result<FixedPrices, Error> {
     let refused = |code, detail: &str| Err(Error::field("/quote_id", code, detail));
-    let Ok(fixed) = FixedPrices::read(text, &key(conn).await?, customer) else {
+    let Ok(fixed) = FixedPrices::read(text, &key(conn, app).await?, customer) else {
         return refused(Code::InvalidQuote, "is not a quote of this customer");
     };
     let now = clock::now(conn).await?;
@@ -111,6 +114,6 @@ pub async fn read(
     Ok(fixed)
 }
 
-async fn key(conn: &mut Connection) -> Result<QuoteKey, Error> {
-    environment::quote_key(conn).await?.ok_or(Error::Internal("a stamp of the database"))
+async fn key(conn: &mut Connection, app: &App) -> Result<QuoteKey, Error> {
+    environment::quote_key(conn, &app.settings.secret).await?.ok_or(Error::Internal("a stamp of the database"))
 }

@@ -16,6 +16,7 @@ use crate::app::Sealing;
 use crate::config::{Config, SealMode};
 use crate::domain::environment::Environment;
 use crate::domain::permission::Permissions;
+use crate::domain::quote::InstallationSecret;
 use crate::domain::seal::key::SealKey;
 use crate::identity::{ClaimNames, Holder, IdentitySettings, MintError, Scope, mint};
 
@@ -106,6 +107,12 @@ impl TokenKeys {
             },
             leeway: Duration::from_secs(config.jwt.leeway_seconds),
         }
+    }
+
+    /// A secret that every process of the installation has: the one of its tokens, or else the one of its seals.
+    pub(super) fn installation_secret(&self, config: &Config) -> InstallationSecret {
+        let secret = self.secret.as_ref().or(config.seal.key.as_ref());
+        secret.map(|secret| InstallationSecret::new(secret.expose_secret())).unwrap_or_default()
     }
 }
 

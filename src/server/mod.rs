@@ -34,6 +34,7 @@ use crate::domain::business_days::{BusinessCalendar, VerificationPromise};
 use crate::domain::environment::Environment;
 use crate::domain::own_word::OwnWordRules;
 use crate::domain::paper::PaperRules;
+use crate::domain::quote::InstallationSecret;
 use crate::domain::report::journal::AccountNames;
 use crate::domain::webhook::address::AddressRule;
 use crate::engine::{BalanceReader, Poster, PosterSettings, StreamSettings, Streams, Supervisor};
@@ -123,7 +124,8 @@ impl Server {
         let return_origins = web::return_origins(return_origins, &origins, &public_url, sandbox.is_some());
         let is_played = sandbox.is_some() && !environment.is_live();
         let addresses = AddressRule { allow_loopback: config.webhooks.allow_loopback.unwrap_or(is_played) };
-        let rules = app_settings(config, environment, public_url.clone(), return_origins, sealing);
+        let secret = keys.installation_secret(config);
+        let rules = app_settings(config, environment, public_url.clone(), return_origins, sealing, secret);
         let parts = (rules, addresses);
         let built = Self::build(config, database, &prepared, parts, &settings, |app| {
             web::start(listener, metrics, config, origins, app, Arc::new(verifier))
@@ -243,10 +245,12 @@ fn app_settings(
     public_url: String,
     return_origins: ReturnOrigins,
     sealing: Option<Sealing>,
+    secret: InstallationSecret,
 ) -> Settings {
     Settings {
         public_url,
         live: environment.is_live(),
+        secret,
         key_max_days: config.keys.max_days,
         own_word: OwnWordRules {
             above: config.second_approval_above.clone(),
@@ -331,7 +335,8 @@ pub fn use_cases(config: &Config, database: &Database, prepared: &Prepared) -> R
     provider_settings::check_stamp(&providers, environment)?;
     let origins = web::read_origins("TOPUP_RETURN_ORIGINS", &config.return_origins)?;
     let return_origins = web::return_origins(origins.clone(), &origins, &public_url, false);
-    let rules = app_settings(config, environment, public_url, return_origins, None);
+    let secret = InstallationSecret::default();
+    let rules = app_settings(config, environment, public_url, return_origins, None, secret);
     let addresses = AddressRule { allow_loopback: false };
     let webhooks = Webhooks::new(Sender::new(addresses).map_err(StartError::Webhooks)?, events::body::text);
     app(config, database.pool(prepared)?, rules, providers, webhooks)

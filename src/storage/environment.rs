@@ -7,7 +7,7 @@ use super::StorageError;
 use super::schema::{environment, payments, top_up_orders, wallets};
 use crate::domain::deployment::Deployment;
 use crate::domain::environment::Environment;
-use crate::domain::quote::QuoteKey;
+use crate::domain::quote::{InstallationSecret, QuoteKey};
 
 /// Reads the stamp; `None` when the database has none yet.
 ///
@@ -18,16 +18,19 @@ pub async fn read(conn: &mut AsyncPgConnection) -> Result<Option<Environment>, S
     stamp.map(|stamp| stamp.parse().map_err(|_| StorageError::Corrupt(format!("environment {stamp}")))).transpose()
 }
 
-/// The key that signs the quotes of this database; `None` where it has no stamp yet.
+/// The key that signs the quotes of this database and this installation; `None` where the database has no stamp yet.
 ///
 /// # Errors
 /// [`StorageError`].
-pub async fn quote_key(conn: &mut AsyncPgConnection) -> Result<Option<QuoteKey>, StorageError> {
+pub async fn quote_key(
+    conn: &mut AsyncPgConnection,
+    installation: &InstallationSecret,
+) -> Result<Option<QuoteKey>, StorageError> {
     let row: Option<(String, Vec<u8>)> =
         environment::table.select((environment::stamp, environment::quote_secret)).first(conn).await.optional()?;
     row.map(|(stamp, secret)| {
         let known = stamp.parse().map_err(|_| StorageError::Corrupt(format!("environment {stamp}")))?;
-        Ok(QuoteKey::new(&secret, known))
+        Ok(QuoteKey::new(&secret, installation, known))
     })
     .transpose()
 }

@@ -5,14 +5,14 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use topup::domain::customer::CustomerId;
-use topup::domain::quote::FixedPrices;
+use topup::domain::quote::{FixedPrices, InstallationSecret};
 use topup::storage::environment::quote_key;
 use topup::storage::pool::connect;
 use uuid::Uuid;
 
 use crate::catalogue::put;
 use crate::stage::{number, profile, with_status};
-use crate::support::{Reply, TestApp, execute, url};
+use crate::support::{Reply, SECRET, TestApp, execute, url};
 
 async fn customer(app: &TestApp) {
     app.fund("alice", "CNY", "50.00").await;
@@ -160,8 +160,11 @@ async fn case_79_an_order_gets_the_price_that_its_quote_fixes_or_the_figures_of_
     refuse("alice", other, "invalid_quote").await;
     let old = {
         let mut conn = connect(&url(&app.database)).await.unwrap();
-        let key = quote_key(&mut conn).await.unwrap().unwrap();
+        let key = quote_key(&mut conn, &InstallationSecret::new(SECRET)).await.unwrap().unwrap();
         let alice = CustomerId::new("alice").unwrap();
+        // What the database has is not enough to sign a quote.
+        let stored = quote_key(&mut conn, &InstallationSecret::default()).await.unwrap().unwrap();
+        assert!(FixedPrices::read(text, &stored, &alice).is_err());
         let fixed = FixedPrices::read(text, &key, &alice).unwrap();
         FixedPrices { expires_at: Utc::now() - TimeDelta::seconds(1), ..fixed }.sign(&key, &alice)
     };

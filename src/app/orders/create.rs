@@ -120,7 +120,7 @@ async fn price(conn: &mut Connection, app: &App, new: &NewOrder, caller: &Caller
     }
     let (offer, kept) = match &new.quote {
         None => (offer, true),
-        Some(quote) => match quotes::read(conn, quote, &new.customer, new.amount, &new.product).await {
+        Some(quote) => match quotes::read(conn, app, quote, &new.customer, new.amount, &new.product).await {
             Ok(fixed) => match fixed.price(&offer, new.channel) {
                 Fixed::Price(price) => (offer.fixing(new.channel, price), true),
                 Fixed::Changed => (offer.with_quote_for(new.channel), false),

@@ -28,7 +28,24 @@ const PREFIX: &str = "quo_";
 /// The bytes of a signature: HMAC-SHA256.
 const SIGNATURE: usize = 32;
 
-/// Signs quotes: one key for a database, so every process knows it.
+/// A secret of the installation that every process has, and that is in no database; empty where its settings have none.
+#[derive(Clone, Default)]
+pub struct InstallationSecret(Vec<u8>);
+
+impl InstallationSecret {
+    #[must_use]
+    pub fn new(secret: &str) -> Self {
+        Self(secret.as_bytes().to_vec())
+    }
+}
+
+impl std::fmt::Debug for InstallationSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InstallationSecret")
+    }
+}
+
+/// Signs quotes: one key for a database and an installation, so every process knows it.
 pub struct QuoteKey {
     key: hmac::Key,
     environment: Environment,
@@ -41,10 +58,12 @@ impl std::fmt::Debug for QuoteKey {
 }
 
 impl QuoteKey {
-    /// The key of a secret, which must be random.
+    /// The key of the database's secret, which must be random, and of the installation's: who reads the database alone
+    /// can sign nothing. The two are put together as HKDF extracts a key (RFC 5869, section 2.2).
     #[must_use]
-    pub fn new(secret: &[u8], environment: Environment) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, secret), environment }
+    pub fn new(secret: &[u8], installation: &InstallationSecret, environment: Environment) -> Self {
+        let extracted = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), &installation.0);
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, extracted.as_ref()), environment }
     }
 
     /// What is signed: each part with its length, so that nothing can move from one part to another.

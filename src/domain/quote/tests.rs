@@ -8,8 +8,12 @@ use crate::domain::offer::tests::{money_of, offer, profile};
 use crate::domain::percent::Percent;
 use crate::domain::tax::{AppliedTax, TaxKey, TaxTerms, TaxedAt};
 
+fn key_of(stored: u8, installation: &str, environment: Environment) -> QuoteKey {
+    QuoteKey::new(&[stored; 32], &InstallationSecret::new(installation), environment)
+}
+
 fn key(environment: Environment) -> QuoteKey {
-    QuoteKey::new(&[7; 32], environment)
+    key_of(7, "a secret of the settings", environment)
 }
 
 fn ann() -> CustomerId {
@@ -99,11 +103,13 @@ fn nothing_else_is_a_quote() {
     let text = fixed.sign(&key(Environment::Test), &ann());
     let read = |text: &str| FixedPrices::read(text, &key(Environment::Test), &ann());
     assert!(read(&text).is_ok());
-    // Another customer, environment or database.
+    // Another customer, environment, database or installation.
     let bob = CustomerId::new("bob").unwrap();
     assert_eq!(FixedPrices::read(&text, &key(Environment::Test), &bob), Err(NoQuote));
     assert_eq!(FixedPrices::read(&text, &key(Environment::Live), &ann()), Err(NoQuote));
-    assert_eq!(FixedPrices::read(&text, &QuoteKey::new(&[8; 32], Environment::Test), &ann()), Err(NoQuote));
+    for other in [key_of(8, "a secret of the settings", Environment::Test), key_of(7, "", Environment::Test)] {
+        assert_eq!(FixedPrices::read(&text, &other, &ann()), Err(NoQuote));
+    }
     // Any one character changed, lost or added.
     for at in 0..text.len() {
         let (before, rest) = text.split_at(at);
