@@ -6,13 +6,14 @@ use super::OrderStatus;
 use crate::domain::actor::Actor;
 
 /// What happens to an order, as its timeline names it.
-pub const TIMELINE_EVENTS: [&str; 42] = [
+pub const TIMELINE_EVENTS: [&str; 43] = [
     "created",
     "payment_started",
     "provider_unreachable",
     "attempt_replaced",
     "checked",
     "held_for_review",
+    "pending",
     "processing",
     "credited",
     "completed",
