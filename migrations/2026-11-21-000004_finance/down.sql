@@ -1,10 +1,13 @@
 DROP TRIGGER adjustments_credited ON adjustments;
 DROP TRIGGER adjustments_credited_new ON adjustments;
+DROP TRIGGER disputes_credited ON disputes;
+DROP TRIGGER disputes_credited_new ON disputes;
 DROP TRIGGER refunds_credited ON refunds;
 DROP TRIGGER refunds_credited_new ON refunds;
 DROP TRIGGER top_up_orders_receipted ON top_up_orders;
 DROP TRIGGER top_up_orders_receipted_new ON top_up_orders;
 DROP FUNCTION reversal_is_due();
+DROP FUNCTION dispute_note_is_due();
 DROP FUNCTION credit_note_is_due();
 DROP FUNCTION receipt_is_due();
 DROP VIEW reported_papers;

@@ -36,8 +36,9 @@ CREATE TABLE report_sums (
     tax_included numeric(28, 8) NOT NULL,
     CONSTRAINT report_sums_pkey PRIMARY KEY (day, currency, product, kind, counterpart),
     CONSTRAINT report_sums_kept CHECK (CASE
-        WHEN kind IN (/* RECHARGE */ 1, /* REFUND_RETURNED */ 6) THEN least(fee, tax, tax_included) >= 0
-        WHEN kind IN (/* REFUND */ 5, /* ADJUST */ 11) THEN greatest(fee, tax, tax_included) <= 0
+        WHEN kind IN (/* RECHARGE */ 1, /* REFUND_RETURNED */ 6, /* DISPUTE_RETURNED */ 16)
+            THEN least(fee, tax, tax_included) >= 0
+        WHEN kind IN (/* REFUND */ 5, /* DISPUTE */ 15, /* ADJUST */ 11) THEN greatest(fee, tax, tax_included) <= 0
         ELSE fee = 0 AND tax = 0 AND tax_included = 0
     END),
     CONSTRAINT report_sums_of_something CHECK (entries > 0 OR fee <> 0 OR tax <> 0 OR tax_included <> 0)
@@ -79,8 +80,8 @@ CREATE TABLE usage_sums (
 );
 
 -- Our papers: receipts for completed orders, credit notes for what went back of them, and cancellations of credit notes
--- whose refund failed after all. They are numbered without a gap for each series and year, in the order in which things
--- happened, by a worker after the commit, and never changed.
+-- whose refund failed or whose dispute was won after all. They are numbered without a gap for each series and year, in
+-- the order in which things happened, by a worker after the commit, and never changed.
 CREATE TABLE paper_numbers (
     series text NOT NULL CONSTRAINT paper_numbers_series CHECK (series ~ '^[A-Z0-9-]{1,16}$'),
     year integer NOT NULL,
@@ -93,7 +94,8 @@ CREATE TABLE papers (
     series text NOT NULL,
     year integer NOT NULL,
     number bigint NOT NULL CONSTRAINT papers_number CHECK (number > 0),
-    -- What it is for: the order, the refund or the correction that reversed an approval; `rfd_…:failed`.
+    -- What it is for: the order, the refund, the lost dispute or the correction that reversed an approval; or
+    -- `rfd_…:failed`, `dsp_…:won`.
     source text NOT NULL CONSTRAINT papers_one_for_each_source UNIQUE,
     order_id uuid NOT NULL REFERENCES top_up_orders (id),
     -- The receipt of the order, where this is not it.
@@ -127,17 +129,20 @@ CREATE INDEX papers_by_customer ON papers (customer_id, issued_at, id);
 CREATE INDEX papers_by_event ON papers (happened_at);
 
 -- Where the fee and the tax of a paper stand in the reports. A receipt's stand beside its recharge; those of a credit
--- note, as negatives, beside the refund or the reversed approval; and a cancellation's beside what returned.
+-- note, as negatives, beside the refund, the dispute or the reversed approval; and a cancellation's beside what came
+-- back.
 CREATE VIEW reported_papers AS
 SELECT p.happened_at, p.currency, o.product,
        (CASE
             WHEN p.kind = 'receipt' THEN /* RECHARGE */ 1
-            WHEN p.kind = 'cancellation' THEN /* REFUND_RETURNED */ 6
             WHEN p.source LIKE 'adj\_%' THEN /* ADJUST */ 11
-            ELSE /* REFUND */ 5
+            WHEN p.source LIKE 'dsp\_%'
+                THEN CASE p.kind WHEN 'credit_note' THEN /* DISPUTE */ 15 ELSE /* DISPUTE_RETURNED */ 16 END
+            ELSE CASE p.kind WHEN 'credit_note' THEN /* REFUND */ 5 ELSE /* REFUND_RETURNED */ 6 END
         END)::smallint AS kind,
        CASE
-           WHEN p.kind <> 'receipt' AND p.source LIKE 'rfd\_%' THEN 'refund:' || m.provider
+           WHEN p.source LIKE 'rfd\_%' THEN 'refund:' || m.provider
+           WHEN p.source LIKE 'dsp\_%' THEN 'dispute:' || m.provider
            WHEN m.provider = 'bank' THEN 'bank:' || m.merchant_account
            ELSE 'provider:' || m.provider
        END AS counterpart,
@@ -174,7 +179,6 @@ CREATE TABLE papers_due (
     source text PRIMARY KEY,
     kind text NOT NULL CONSTRAINT papers_due_kind CHECK (kind IN ('receipt', 'credit_note', 'cancellation')),
     order_id uuid NOT NULL,
-    refund_id uuid,
     happened_at timestamptz NOT NULL DEFAULT ledger_now(),
     -- Why it could not be issued, and when that is tried again. Others go on meanwhile.
     failure text,
@@ -201,9 +205,9 @@ CREATE FUNCTION credit_note_is_due() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     refund text := 'rfd_' || replace(NEW.id::text, '-', '');
 BEGIN
-    INSERT INTO papers_due (source, kind, order_id, refund_id)
+    INSERT INTO papers_due (source, kind, order_id)
     VALUES (refund || CASE NEW.status WHEN 'failed' THEN ':failed' ELSE '' END,
-            CASE NEW.status WHEN 'failed' THEN 'cancellation' ELSE 'credit_note' END, NEW.order_id, NEW.id)
+            CASE NEW.status WHEN 'failed' THEN 'cancellation' ELSE 'credit_note' END, NEW.order_id)
     ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
@@ -214,6 +218,29 @@ CREATE TRIGGER refunds_credited AFTER UPDATE ON refunds FOR EACH ROW
     WHEN (NEW.status <> OLD.status AND (NEW.status = 'succeeded' OR OLD.status = 'succeeded')
           AND NEW.order_id IS NOT NULL AND NEW.amount > NEW.from_unapplied + NEW.from_wallet)
     EXECUTE FUNCTION credit_note_is_due();
+
+-- A dispute that was lost once can be open again, because a company can take money back before it tells of a dispute.
+-- So its credit note is due once, and a cancellation only after that.
+CREATE FUNCTION dispute_note_is_due() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    dispute text := 'dsp_' || replace(NEW.id::text, '-', '');
+    is_noted boolean := EXISTS (SELECT FROM papers_due WHERE source = dispute)
+        OR EXISTS (SELECT FROM papers WHERE source = dispute);
+BEGIN
+    IF NEW.status = 'lost' AND NOT is_noted THEN
+        INSERT INTO papers_due (source, kind, order_id) VALUES (dispute, 'credit_note', NEW.order_id);
+    ELSIF NEW.status = 'won' AND is_noted THEN
+        INSERT INTO papers_due (source, kind, order_id)
+        VALUES (dispute || ':won', 'cancellation', NEW.order_id)
+        ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER disputes_credited_new AFTER INSERT ON disputes FOR EACH ROW
+    WHEN (NEW.status = 'lost' AND NEW.order_id IS NOT NULL) EXECUTE FUNCTION dispute_note_is_due();
+CREATE TRIGGER disputes_credited AFTER UPDATE ON disputes FOR EACH ROW
+    WHEN (NEW.status <> OLD.status AND NEW.status <> 'open' AND NEW.order_id IS NOT NULL)
+    EXECUTE FUNCTION dispute_note_is_due();
 
 -- The approval was wrong: what was receipted never came.
 CREATE FUNCTION reversal_is_due() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -9,17 +9,19 @@ use super::{App, Caller, Error};
 use crate::domain::audit::AuditRecord;
 use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
+use crate::domain::order::Order;
 use crate::domain::page::{Page, Rows};
 use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperRules};
+use crate::domain::take_back::TakeBackId;
 use crate::storage::transaction::{savepoint, transact};
-use crate::storage::{Connection, audit, clock, ledger, orders, papers as store, refunds};
+use crate::storage::{Connection, audit, clock, disputes, ledger, orders, papers as store, refunds};
 
 /// When a paper that could not be issued is tried again.
 const TRIED_AGAIN_AFTER: Duration = Duration::hours(1);
 
 /// Issues papers for what happened so long ago that nothing can appear before it, the oldest first. The transaction
 /// touches nothing but the papers: a number is used exactly when its paper is there. A paper that cannot be issued uses
-/// no number and is set aside, and the others go on. Returns how many were issued.
+/// no number and is set aside, and the others go on. Returns how many are due no more.
 ///
 /// # Errors
 /// Database errors.
@@ -32,16 +34,16 @@ pub async fn issue_due(app: &App, patience: Duration, limit: i64) -> Result<usiz
         }
         // Read under the right to issue: another process may have issued some meanwhile.
         let due = store::due(conn, before, limit).await?;
-        let mut issued = 0;
+        let mut done = 0;
         for due in &due {
-            issued += usize::from(issue_or_set_aside(conn, rules, due).await?);
+            done += usize::from(issue_or_set_aside(conn, rules, due).await?);
         }
-        Ok(issued)
+        Ok(done)
     })
     .await
 }
 
-/// Whether the paper was issued. An error that passes undoes all of it, so that it runs again.
+/// Whether the paper is due no more. An error that passes undoes all of it, so that it runs again.
 async fn issue_or_set_aside(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Result<bool, Error> {
     let error = match savepoint(conn, async |conn| issue(conn, rules, due).await).await {
         Ok(()) => return Ok(true),
@@ -59,17 +61,15 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
     let earlier = store::of_order(conn, due.order_id).await?;
     let receipt = earlier.iter().find(|paper| paper.kind == PaperKind::Receipt);
     let amounts = match (due.kind, receipt) {
-        (PaperKind::Receipt, _) => PaperAmounts::of_order(&order),
-        (PaperKind::CreditNote, Some(receipt)) => credit_note(conn, due, receipt, &earlier).await?,
-        (PaperKind::Cancellation, Some(_)) => {
-            let cancelled = due.cancelled_source();
-            let note = earlier.iter().find(|paper| Some(&paper.source) == cancelled.as_ref());
-            note.ok_or(Error::Internal("the credit note that is cancelled"))?.amounts
-        }
+        (PaperKind::Receipt, _) => Some(PaperAmounts::of_order(&order)),
+        (PaperKind::CreditNote, Some(receipt)) => credit_note(conn, due, &order, receipt, &earlier).await?,
+        (PaperKind::Cancellation, Some(_)) => cancelled(conn, due, &earlier).await?,
         (PaperKind::CreditNote | PaperKind::Cancellation, None) => {
             return Err(Error::Internal("the receipt of an order of which something went back"));
         }
     };
+    // What went back was credited by another paper already.
+    let Some(amounts) = amounts else { return Ok(store::remove_due(conn, &due.source).await?) };
     let paper = Paper {
         id: Uuid::now_v7(),
         kind: due.kind,
@@ -89,24 +89,47 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
     Ok(store::issue(conn, &paper).await?)
 }
 
-/// What a credit note is over: a refund, or all that is left of an order whose approval was wrong.
+/// What a credit note is over: a refund, a lost dispute, or all that is left of an order whose approval was wrong. `None`
+/// where other credit notes are over all of that.
 async fn credit_note(
     conn: &mut Connection,
     due: &DuePaper,
+    order: &Order,
     receipt: &Paper,
     earlier: &[Paper],
-) -> Result<PaperAmounts, Error> {
-    let before =
-        earlier.iter().fold(PaperAmounts::zero(receipt.amounts.amount.currency()), |sum, paper| match paper.kind {
-            PaperKind::Receipt => sum,
-            PaperKind::CreditNote => sum.plus(paper.amounts),
-            PaperKind::Cancellation => sum.minus(paper.amounts),
-        });
-    let Some(id) = due.refund_id else { return Ok(receipt.amounts.minus(before)) };
-    let refund = refunds::find(conn, id).await?.ok_or(Error::Internal("the refund of a credit note"))?;
-    let order = orders::find(conn, receipt.order_id).await?.ok_or(Error::Internal("the order of a receipt"))?;
-    let of_order = refund.amount - refund.from_unapplied - refund.from_wallet;
-    Ok(receipt.amounts.of_return(before, of_order, order.fee_refundable))
+) -> Result<Option<PaperAmounts>, Error> {
+    let receipt = receipt.amounts;
+    let before = earlier.iter().fold(PaperAmounts::zero(receipt.amount.currency()), |sum, paper| match paper.kind {
+        PaperKind::Receipt => sum,
+        PaperKind::CreditNote => sum.plus(paper.amounts),
+        PaperKind::Cancellation => sum.minus(paper.amounts),
+    });
+    let returned = match due.taken_back() {
+        Some(TakeBackId::Refund(id)) => {
+            let refund = refunds::find(conn, id).await?.ok_or(Error::Internal("the refund of a credit note"))?;
+            refund.amount - refund.from_unapplied - refund.from_wallet
+        }
+        Some(TakeBackId::Dispute(id)) => {
+            let dispute = disputes::find(conn, id).await?.ok_or(Error::Internal("the dispute of a credit note"))?;
+            dispute.amount - dispute.from_unapplied - dispute.from_wallet
+        }
+        Some(TakeBackId::Adjustment(_)) => {
+            return Ok(Some(receipt.minus(before)).filter(|rest| rest.amount.is_positive()));
+        }
+        None => return Err(Error::Internal("what a credit note is for")),
+    };
+    let amount = receipt.creditable(before, returned);
+    Ok(amount.is_positive().then(|| receipt.of_return(before, amount, order.fee_refundable)))
+}
+
+/// What a cancellation is over: its credit note. `None` where there was nothing to credit.
+async fn cancelled(conn: &mut Connection, due: &DuePaper, earlier: &[Paper]) -> Result<Option<PaperAmounts>, Error> {
+    let source = due.cancelled_source().ok_or(Error::Internal("the source of what is cancelled"))?;
+    // A credit note that was set aside is issued before its cancellation.
+    if store::is_due(conn, source).await? {
+        return Err(Error::Internal("the credit note that is cancelled"));
+    }
+    Ok(earlier.iter().find(|paper| paper.source == source).map(|note| note.amounts))
 }
 
 /// The papers of an order.

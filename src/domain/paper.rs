@@ -1,5 +1,5 @@
 //! Our papers: receipts for completed orders, credit notes for what went back of them, and cancellations of credit
-//! notes whose refund failed after all.
+//! notes whose refund failed or whose dispute was won after all.
 //!
 //! A paper is issued after the event that it is for, in the order of events. It gets the next number of its series and
 //! year, and never changes. The state's invoice is another paper; only its number and its file are noted here.
@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use super::country::Country;
 use super::customer::CustomerId;
-use super::id::IdKind;
 use super::money::Money;
 use super::order::{Division, Order};
 use super::party::Party;
+use super::take_back::TakeBackId;
 use super::tax::AppliedTax;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +106,13 @@ impl PaperAmounts {
         }
     }
 
+    /// What of a return of `amount` to the payer a credit note is over. Where a refund and a dispute are about the same
+    /// money, it is credited once. `self` is the receipt, and `before` the sum of the credit notes so far.
+    #[must_use]
+    pub fn creditable(self, before: Self, amount: Money) -> Money {
+        amount.min(self.amount - before.amount).or_zero()
+    }
+
     /// The amounts of a credit note for a return of `amount` to the payer. `self` is the receipt, and `before` the sum
     /// of the credit notes so far. The credit's share is that of `ReturnedSoFar::due`, computed from the papers alone:
     /// what the wallet gave for one refund also depends on disputes, and on what became of the refund later. The rest
@@ -185,17 +192,22 @@ pub struct DuePaper {
     pub source: String,
     pub kind: PaperKind,
     pub order_id: Uuid,
-    pub refund_id: Option<Uuid>,
     pub happened_at: DateTime<Utc>,
     /// The year in which it happened, in the time zone of the calendar.
     pub year: i32,
 }
 
 impl DuePaper {
+    /// What went back, for a credit note.
+    #[must_use]
+    pub fn taken_back(&self) -> Option<TakeBackId> {
+        TakeBackId::parse(&self.source)
+    }
+
     /// The source of the credit note that a cancellation cancels.
     #[must_use]
-    pub fn cancelled_source(&self) -> Option<String> {
-        self.refund_id.filter(|_| self.kind == PaperKind::Cancellation).map(|refund| IdKind::Refund.show(refund))
+    pub fn cancelled_source(&self) -> Option<&str> {
+        self.source.split_once(':').map(|(source, _)| source)
     }
 }
 

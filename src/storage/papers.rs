@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Int4, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Int4, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -47,7 +47,7 @@ struct Due {
 
 impl Statement for Due {
     const TEXT: &'static str = include_str!("sql/due_papers.sql");
-    type Row = (Text, Text, SqlUuid, Nullable<SqlUuid>, Timestamptz, Int4);
+    type Row = (Text, Text, SqlUuid, Timestamptz, Int4);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Timestamptz, _>(&self.before)?;
@@ -60,7 +60,6 @@ struct DueRow {
     source: String,
     kind: String,
     order_id: Uuid,
-    refund_id: Option<Uuid>,
     happened_at: DateTime<Utc>,
     year: i32,
 }
@@ -84,7 +83,6 @@ pub async fn due(
             kind: kind_from_column(&row.kind)?,
             source: row.source,
             order_id: row.order_id,
-            refund_id: row.refund_id,
             happened_at: row.happened_at,
             year: row.year,
         })
@@ -99,6 +97,23 @@ pub async fn due(
 pub async fn oldest_due(conn: &mut AsyncPgConnection) -> Result<Option<DateTime<Utc>>, StorageError> {
     let oldest = papers_due::table.order((papers_due::happened_at, papers_due::source)).select(papers_due::happened_at);
     Ok(oldest.first(conn).await.optional()?)
+}
+
+/// Whether the paper for this is still due.
+///
+/// # Errors
+/// Database errors.
+pub async fn is_due(conn: &mut AsyncPgConnection, source: &str) -> Result<bool, StorageError> {
+    Ok(diesel::select(diesel::dsl::exists(papers_due::table.find(source))).get_result(conn).await?)
+}
+
+/// Removes the row that says that a paper is due.
+///
+/// # Errors
+/// Database errors.
+pub async fn remove_due(conn: &mut AsyncPgConnection, source: &str) -> Result<(), StorageError> {
+    diesel::delete(papers_due::table.find(source)).execute(conn).await?;
+    Ok(())
 }
 
 /// Sets a paper aside that could not be issued: it is tried again at the given time.
@@ -224,8 +239,7 @@ pub async fn issue(conn: &mut AsyncPgConnection, paper: &Paper) -> Result<(), St
         e_invoice_url: None,
     };
     diesel::insert_into(papers::table).values(row).execute(conn).await?;
-    diesel::delete(papers_due::table.find(&paper.source)).execute(conn).await?;
-    Ok(())
+    remove_due(conn, &paper.source).await
 }
 
 /// The papers of an order, in the order in which they were issued: the receipt first.

@@ -656,7 +656,6 @@ diesel::table! {
         source -> Text,
         kind -> Text,
         order_id -> Uuid,
-        refund_id -> Nullable<Uuid>,
         happened_at -> Timestamptz,
         failure -> Nullable<Text>,
         try_at -> Nullable<Timestamptz>,

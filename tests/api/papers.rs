@@ -153,6 +153,45 @@ async fn notes_the_states_invoice(app: &TestApp, receipt: &Value) {
     );
 }
 
+/// A lost dispute is credited as far as a refund was not. One that is won after all is taken off again.
+#[tokio::test]
+async fn a_lost_dispute_has_a_credit_note() {
+    let app = TestApp::spawn().await;
+    execute(&app.database, "UPDATE channel_rules SET fee_percent = 3.5 WHERE channel = 'card'").await;
+    let disputed = paid(&app, "alice", "card", "USD", "100.00").await;
+    refund(&app, &disputed, "30.00").await;
+    for (action, options) in [("dispute-open", json!({ "amount": 8_000 })), ("dispute-lose", json!({}))] {
+        play(&app, "stripe", &disputed, action, options).await;
+        quiet(&app, "stripe").await;
+    }
+    let reversed = paid(&app, "bob", "paypal", "USD", "100.00").await;
+    play(&app, "paypal", &reversed, "reverse", json!({})).await;
+    quiet(&app, "paypal").await;
+    issue_papers(&app).await;
+    let found = papers(&app, &disputed).await;
+    let notes = found["credit_notes"].as_array().unwrap();
+    assert_eq!(notes.iter().map(|note| &note["amount"]).collect::<Vec<_>>(), ["30.00", "70.00"]);
+    assert!(notes[1]["source"].as_str().unwrap().starts_with("dsp_"), "{}", found.text);
+    for figure in ["fee", "tax", "credited"] {
+        let sum: Decimal = notes.iter().map(|note| amount(&note[figure])).sum();
+        assert_eq!(sum, amount(&found["receipt"][figure]), "{figure}");
+    }
+
+    // PayPal has told of the reversal before the dispute.
+    for action in ["dispute-open", "dispute-win"] {
+        play(&app, "paypal", &reversed, action, json!({})).await;
+        quiet(&app, "paypal").await;
+        issue_papers(&app).await;
+    }
+    let found = papers(&app, &reversed).await;
+    let notes = found["credit_notes"].as_array().unwrap();
+    let told: Vec<_> = notes.iter().map(|note| (&note["kind"], &note["amount"])).collect();
+    let whole = json!("100.00");
+    assert_eq!(told, [(&json!("credit_note"), &whole), (&json!("cancellation"), &whole)]);
+    assert_eq!(number(&app, "count(*) FROM papers WHERE source LIKE 'dsp%:won' AND kind = 'cancellation'").await, 1);
+    app.finish().await;
+}
+
 /// Four processes issue at once, while orders complete: each order gets one receipt, without a gap, in order.
 #[tokio::test]
 async fn papers_that_are_issued_at_once_leave_no_gap() {

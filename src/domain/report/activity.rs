@@ -103,11 +103,12 @@ impl Activity {
             ReportLine::Expired => self.expired -= amount,
             ReportLine::Refunded => {
                 self.refunded -= amount;
-                self.returned_fee -= sum.fee;
-                self.returned_tax -= sum.tax;
-                self.returned_tax_included -= sum.tax_included;
+                self.give_back(sum);
             }
-            ReportLine::Disputed => self.disputed -= amount,
+            ReportLine::Disputed => {
+                self.disputed -= amount;
+                self.give_back(sum);
+            }
             ReportLine::BonusTakenBack => self.bonus_taken_back -= amount,
             ReportLine::Adjusted => {
                 self.adjusted += amount;
@@ -123,6 +124,13 @@ impl Activity {
             ReportLine::PaidOut => self.paid_out -= amount,
             ReportLine::WrittenOff => self.written_off += amount,
         }
+    }
+
+    /// Counts what credit notes name, or what their cancellations undo.
+    fn give_back(&mut self, sum: &EntrySum) {
+        self.returned_fee -= sum.fee;
+        self.returned_tax -= sum.tax;
+        self.returned_tax_included -= sum.tax_included;
     }
 
     /// The tax that is due: that of receipts, less that of credit notes.
@@ -218,7 +226,7 @@ mod tests {
         assert_eq!((row.credited, row.adjusted, row.change()), (usd(44), usd(-54), usd(-10)));
     }
 
-    /// A refund over 10 that is credited with 0.30 of fee and 0.20 of tax in it, and one of the same that fails later.
+    /// A refund with 0.30 of fee and 0.20 of tax on its credit note, one of the same that fails later, and a dispute.
     #[test]
     fn credit_notes_take_their_tax_off_what_is_due() {
         let stripe = || Counterpart::Refund(ProviderName::Stripe);
@@ -232,11 +240,12 @@ mod tests {
             sum(EntryKind::Recharge, 94, 0, Counterpart::Provider(ProviderName::Stripe)),
             of_papers(EntryKind::Refund, -19, (-60, -40)),
             of_papers(EntryKind::RefundReturned, 9, (30, 20)),
+            of_papers(EntryKind::Dispute, -4, (-1, -2)),
         ];
         let row = rows(&sums, Split::default())[0].1;
         assert_eq!((row.fee, row.tax, row.refunded), (usd(3), usd(3), usd(10)));
-        assert_eq!((row.returned_fee, row.returned_tax, row.returned_tax_included), (usd(30), usd(20), usd(20)));
-        assert_eq!((row.tax_due(), row.change()), (usd(3 + 3 - 20 - 20), usd(84)));
+        assert_eq!((row.returned_fee, row.returned_tax, row.returned_tax_included), (usd(31), usd(22), usd(22)));
+        assert_eq!((row.tax_due(), row.change()), (usd(3 + 3 - 22 - 22), usd(80)));
     }
 
     #[test]

@@ -171,8 +171,8 @@ pub struct EntrySum {
     pub kind: EntryKind,
     pub counterpart: Counterpart,
     pub parts: Parts,
-    /// What the receipts of recharges name; the negative of what the credit notes of refunds and of reversed approvals
-    /// name; and what the cancellations of credit notes name.
+    /// What the receipts of recharges name; the negative of what the credit notes of refunds, lost disputes and
+    /// reversed approvals name; and what the cancellations of credit notes name.
     pub fee: Money,
     pub tax: Money,
     /// What tax the papers' amounts contain.

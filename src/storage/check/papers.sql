@@ -8,9 +8,18 @@ WITH counted AS (
     FROM top_up_orders
     WHERE status = 'completed' AND channel <> 'balance'
     UNION ALL
+    -- Where a lost dispute was credited, too, the papers are over the same money once.
     SELECT 'rfd_' || replace(id::text, '-', ''), customer_id, amount - from_unapplied - from_wallet
-    FROM refunds
+    FROM refunds r
     WHERE status = 'succeeded' AND order_id IS NOT NULL AND amount > from_unapplied + from_wallet
+      AND NOT EXISTS (SELECT FROM papers p WHERE p.order_id = r.order_id AND p.source LIKE 'dsp\_%')
+    UNION ALL
+    -- One beside others can get another share of the payment later.
+    SELECT 'dsp_' || replace(id::text, '-', ''), customer_id, amount - from_unapplied - from_wallet
+    FROM disputes d
+    WHERE status = 'lost' AND order_id IS NOT NULL AND amount > from_unapplied + from_wallet
+      AND NOT EXISTS (SELECT FROM refunds r WHERE r.payment_id = d.payment_id)
+      AND NOT EXISTS (SELECT FROM disputes o WHERE o.payment_id = d.payment_id AND o.id <> d.id)
     UNION ALL
     SELECT 'adj_' || replace(id::text, '-', ''), customer_id, NULL
     FROM adjustments

@@ -246,7 +246,10 @@ pub const STEPS: &[Step] = &[
         sql: include_str!("papers.sql"),
         rules: &[
             rule("paper_numbers", "the papers of a series and year are numbered from 1 without a gap"),
-            rule("paper_of_each", "every completed order, refund and reversed approval has its paper, or it is due"),
+            rule(
+                "paper_of_each",
+                "every completed order, refund, lost dispute and reversed approval has its paper, or it is due",
+            ),
             rule("paper_issued", "no paper was set aside because it could not be issued"),
             rule("paper_amount", "a paper is over the amount that was received, or went back"),
             rule("paper_receipt", "an order's receipt is over its payment, with the fee and tax that were kept of it"),

@@ -17,7 +17,7 @@ pub enum PaperKind {
     Receipt,
     /// For what went back of an order.
     CreditNote,
-    /// Of a credit note whose refund failed after all.
+    /// Of a credit note whose refund failed, or whose dispute was won, after all.
     Cancellation,
 }
 
@@ -52,7 +52,7 @@ pub struct Paper {
     order_id: TopUpOrderId,
     /// The receipt of the order; null if this is it.
     receipt_id: Option<PaperId>,
-    /// What it is for: the order, the refund, or the correction that reversed an approval.
+    /// What it is for: the order, the refund, the lost dispute, or the correction that reversed an approval.
     #[schema(max_length = 64, example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
     source: String,
     currency: CurrencyCode,
