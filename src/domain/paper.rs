@@ -239,6 +239,8 @@ pub struct PaperFilter {
     pub customer: Option<CustomerId>,
     pub issued_from: Option<DateTime<Utc>>,
     pub issued_to: Option<DateTime<Utc>>,
+    pub happened_from: Option<DateTime<Utc>>,
+    pub happened_to: Option<DateTime<Utc>>,
 }
 
 #[cfg(test)]

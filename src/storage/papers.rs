@@ -287,6 +287,12 @@ pub async fn list(
     if let Some(to) = filter.issued_to {
         query = query.filter(papers::issued_at.lt(to));
     }
+    if let Some(from) = filter.happened_from {
+        query = query.filter(papers::happened_at.ge(from));
+    }
+    if let Some(to) = filter.happened_to {
+        query = query.filter(papers::happened_at.lt(to));
+    }
     let query = in_page!(query, page, papers::issued_at, papers::id);
     let rows: Vec<PaperRow> = query.load(conn).await?;
     page.cut(rows).try_map(Paper::try_from)

@@ -1,6 +1,6 @@
 //! The reports of finance: a day is folded once nobody can add to it, and every figure is its entries.
 
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Duration, NaiveDate, SecondsFormat, Utc};
 use diesel_async::SimpleAsyncConnection;
 use reqwest::Method;
 use rust_decimal::Decimal;
@@ -147,7 +147,10 @@ async fn what_went_back_takes_its_tax_off_the_reports_as_the_papers_do() {
     let figures = figures.map(|name| row[name].as_str().unwrap());
     assert_eq!(figures, ["238.00", "38.00", "0.00", "300.00", "-100.00", "50.00", "150.00"]);
     assert_eq!((&row["returned_tax"], &row["returned_fee"]), (&json!("9.50"), &json!("0.00")));
-    let papers = app.operator().get("/v1/admin/papers?limit=100").await.expect(200);
+    let end = next.span.to.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let later = app.operator().get(&format!("/v1/admin/papers?happened_from={end}")).await.expect(200);
+    assert_eq!(later["data"], json!([]));
+    let papers = app.operator().get(&format!("/v1/admin/papers?limit=100&happened_to={end}")).await.expect(200);
     let papers = papers["data"].as_array().unwrap();
     let tax = |paper: &Value| amount(&paper["tax"]) + amount(&paper["tax_included"]);
     let due = papers.iter().map(|paper| if paper["kind"] == "credit_note" { -tax(paper) } else { tax(paper) });

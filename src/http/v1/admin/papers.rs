@@ -41,6 +41,12 @@ struct PapersQuery {
     /// Only what was issued before this moment.
     #[serde(default, deserialize_with = "times::moment")]
     issued_to: Option<DateTime<Utc>>,
+    /// Only papers for what happened at this moment or later. By this the reports count them.
+    #[serde(default, deserialize_with = "times::moment")]
+    happened_from: Option<DateTime<Utc>>,
+    /// Only papers for what happened before this moment.
+    #[serde(default, deserialize_with = "times::moment")]
+    happened_to: Option<DateTime<Utc>>,
     cursor: Option<CursorText>,
     limit: Option<Limit>,
 }
@@ -67,13 +73,17 @@ pub async fn list_papers(
         customer: CustomerIdText::filter(query.customer_id.as_ref(), "?customer_id")?,
         issued_from: query.issued_from,
         issued_to: query.issued_to,
+        happened_from: query.happened_from,
+        happened_to: query.happened_to,
     };
     let limit = Limit::read(query.limit)?;
     let filters = Filters::of(request.path())
         .with_optional("kind", filter.kind.map(crate::domain::paper::PaperKind::as_str))
         .with_optional("customer_id", filter.customer.as_ref())
         .with_moment("issued_from", filter.issued_from)
-        .with_moment("issued_to", filter.issued_to);
+        .with_moment("issued_to", filter.issued_to)
+        .with_moment("happened_from", filter.happened_from)
+        .with_moment("happened_to", filter.happened_to);
     let asked = page::read(query.cursor.as_ref(), Sort::Newest, limit, &filters)?;
     let found = papers::list(&app, &filter, &asked).await?;
     let cursors = page::cursors(&found, &filters, |paper| (paper.issued_at, paper.id))?;

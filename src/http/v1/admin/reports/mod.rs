@@ -102,7 +102,7 @@ fn place(key: &RowKey) -> RowPlace {
 /// Money in, credit, consumption and what went back, for each day or month and currency, and on demand for each product
 /// and channel. A day begins in the time zone of the installation and is reported some minutes after its end. Every
 /// figure is the sum of its entries, which `GET /v1/admin/reports/entries` lists; fee and tax are those of the receipts
-/// and credit notes for what happened on these days.
+/// and credit notes for what happened on these days, which `GET /v1/admin/papers` lists (`happened_from`).
 #[utoipa::path(
     tag = "admin-reports",
     operation_id = "adminReportActivity",
