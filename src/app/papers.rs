@@ -89,8 +89,8 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
     Ok(store::issue(conn, &paper).await?)
 }
 
-/// What a credit note is over: a refund, a lost dispute, or all that is left of an order whose approval was wrong. `None`
-/// where other credit notes are over all of that.
+/// What a credit note is over: a refund, a lost dispute, or all that is left of an order whose approval was wrong.
+/// `None` where other credit notes are over all of that.
 async fn credit_note(
     conn: &mut Connection,
     due: &DuePaper,

@@ -45,14 +45,22 @@ pub(super) fn to_document(party: &Party) -> Value {
     let Party { name, country, email, details, tax_id_verified } = party;
     let BillingDetails { address, city, region, postal_code, phone, .. } = details;
     let BillingDetails { company, tax_id, registered_address, bank_name, bank_account, .. } = details;
-    let check = |TaxIdCheck { checker, checked_at, consultation }: &TaxIdCheck| json!({ "checker": checker, "checked_at": checked_at, "consultation": consultation });
-    let verified = |TaxIdVerification { at, by, check: of_checker }: &TaxIdVerification| json!({ "at": at, "by": by, "check": of_checker.as_ref().map(check) });
     json!({
         "name": name, "company": company, "address": address, "city": city, "region": region,
         "postal_code": postal_code, "country": country, "tax_id": tax_id, "email": email, "phone": phone,
         "registered_address": registered_address, "bank_name": bank_name, "bank_account": bank_account,
-        "tax_id_verified": tax_id_verified.as_ref().map(verified),
+        "tax_id_verified": tax_id_verified.as_ref().map(verification),
     })
+}
+
+fn verification(verified: &TaxIdVerification) -> Value {
+    let TaxIdVerification { at, by, check } = verified;
+    json!({ "at": at, "by": by, "check": check.as_ref().map(answer) })
+}
+
+fn answer(check: &TaxIdCheck) -> Value {
+    let TaxIdCheck { checker, checked_at, consultation } = check;
+    json!({ "checker": checker, "checked_at": checked_at, "consultation": consultation })
 }
 
 pub(super) fn from_document(document: Value) -> Result<Party, StorageError> {

@@ -296,8 +296,8 @@ pub struct TaxIdAnswer {
 ///
 /// Keeps what a checker such as VIES has answered about the tax id of the billing profile. A valid tax id makes the
 /// customer a business for tax, as an operator's word does, and one that is not valid ends that. `If-Match` names the
-/// version of the profile whose tax id was checked: without it the call fails with 428 `if_match_required`, and with 412
-/// if the profile has changed since.
+/// version of the profile whose tax id was checked: without it the call fails with 428 `if_match_required`, and with
+/// 412 if the profile has changed since.
 #[utoipa::path(
     tag = "billing-profile",
     operation_id = "recordTaxIdCheck",
