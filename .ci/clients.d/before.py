@@ -260,7 +260,8 @@ BEFORE = {
     "adminApproveRefund": lambda: refunded("other", MUCH), "adminRejectRefund": lambda: refunded("other", MUCH),
     "adminGetRefundRequest": asked, "adminApproveRefundRequest": asked, "adminRefuseRefundRequest": asked,
     "withdrawRefundRequest": asked,
-    "adminSaveTaxRule": taxed, "adminVerifyTaxId": named_in_tax, "listWebhookDeliveries": delivered,
+    "adminSaveTaxRule": taxed, "adminVerifyTaxId": named_in_tax, "recordTaxIdCheck": named_in_tax,
+    "listWebhookDeliveries": delivered,
     "adminGetClosing": closing, "getAccountClosing": closing,
 }
 # A person chooses a file.
