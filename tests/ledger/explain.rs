@@ -69,7 +69,7 @@ async fn it_reads_by_index_and_little() {
     assert_eq!(end.len(), 1);
 
     let (first, last) = explain::debits_between(&mut conn, &customer, id, range("30100", "30200")).await.unwrap();
-    let taken = explain::entries_down(&mut conn, &customer, id, last, first, 500).await.unwrap();
+    let taken = explain::entries_between(&mut conn, &customer, id, (first, last), false, 500).await.unwrap();
     let taken: Vec<_> = taken.iter().filter(|entry| MoneyRange::debited_by(entry).is_some()).collect();
     assert_eq!(taken.len(), 100);
     assert_eq!((taken[0].paid_out, taken[99].paid_out), (usd("30200"), usd("30101")));
