@@ -104,7 +104,7 @@ pub async fn verify_tax_id(
     verified: bool,
     reason: &str,
 ) -> Result<BillingProfile, Error> {
-    let said = Said { verified, of: "/verified", check: None, reason: Some(reason) };
+    let said = TaxIdVerdict { verified, of: "/verified", check: None, reason: Some(reason) };
     judge_tax_id(app, caller, customer, expected, "billing_profile.tax_id_verified", said).await
 }
 
@@ -126,13 +126,13 @@ pub async fn record_tax_id_check(
     valid: bool,
     check: &TaxIdCheck,
 ) -> Result<BillingProfile, Error> {
-    let said = Said { verified: valid, of: "/valid", check: Some(check), reason: None };
+    let said = TaxIdVerdict { verified: valid, of: "/valid", check: Some(check), reason: None };
     judge_tax_id(app, caller, customer, expected, "billing_profile.tax_id_checked", said).await
 }
 
 /// What is said about a tax id, in which field of the request, and on what it rests.
 #[derive(Clone, Copy)]
-struct Said<'s> {
+struct TaxIdVerdict<'s> {
     verified: bool,
     of: &'static str,
     check: Option<&'s TaxIdCheck>,
@@ -145,11 +145,11 @@ async fn judge_tax_id(
     customer: &CustomerId,
     expected: &Expected,
     action: &str,
-    said: Said<'_>,
+    said: TaxIdVerdict<'_>,
 ) -> Result<BillingProfile, Error> {
     let actor = &caller.actor();
     transact(&app.pool, async |conn| {
-        let Said { verified, of, check, reason } = said;
+        let TaxIdVerdict { verified, of, check, reason } = said;
         let mut profile = store::lock(conn, customer).await?.ok_or(Error::NotFound("billing profile"))?;
         expected.check(Some(profile.version))?;
         if verified && profile.details.tax_id.is_none() {

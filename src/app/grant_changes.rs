@@ -28,7 +28,7 @@ use crate::storage::{Connection, audit, clock, grant_changes as store, grants, l
 
 /// What became of a request to change the end of a grant.
 #[derive(Debug, Clone)]
-pub enum Changed {
+pub enum GrantChanged {
     Made(WalletGrant),
     /// It waits for a second operator. The grant is as it was.
     Proposed(GrantChange),
@@ -48,7 +48,7 @@ pub async fn change(
     id: Option<Uuid>,
     new_end: NewEnd,
     reason: &str,
-) -> Result<Changed, Error> {
+) -> Result<GrantChanged, Error> {
     caller.require_not_own(customer)?;
     let missing = || Error::NotFound("grant");
     let id = id.ok_or_else(missing)?;
@@ -59,14 +59,14 @@ pub async fn change(
         let (known, now) = lock(conn, &wallet, id).await?;
         require_future(new_end, now)?;
         match new_end {
-            NewEnd::Revoked if known.grant.has_ended(now) => return Ok(Changed::Made(known)),
+            NewEnd::Revoked if known.grant.has_ended(now) => return Ok(GrantChanged::Made(known)),
             NewEnd::Moved(_) if known.grant.has_ended(now) => return Err(ended()),
-            NewEnd::Moved(at) if at == known.grant.expires_at => return Ok(Changed::Made(known)),
+            NewEnd::Moved(at) if at == known.grant.expires_at => return Ok(GrantChanged::Made(known)),
             NewEnd::Revoked | NewEnd::Moved(_) => {}
         }
         if let Some(waiting) = store::waiting_of(conn, customer, id).await? {
             return match waiting.proposed_by == actor && waiting.new_end == new_end {
-                true => Ok(Changed::Proposed(waiting)),
+                true => Ok(GrantChanged::Proposed(waiting)),
                 false => Err(Error::conflict(
                     Code::ChangeProposed,
                     format!("{} proposed a change of this grant; approve or withdraw it first", waiting.proposed_by),
@@ -89,10 +89,10 @@ pub async fn change(
         };
         store::insert(conn, &change).await?;
         if alone {
-            return Ok(Changed::Made(make(conn, &actor, &known, &change).await?));
+            return Ok(GrantChanged::Made(make(conn, &actor, &known, &change).await?));
         }
         record(conn, "grant.change_proposed", &actor, &change, Some(&known.grant)).await?;
-        Ok(Changed::Proposed(change))
+        Ok(GrantChanged::Proposed(change))
     })
     .await
 }

@@ -1,9 +1,9 @@
 //! Finding refunds and disputes whose notification was lost: companies are asked for them.
 //!
 //! Where a company lists them by time, its list is read every half hour, from a mark that moves only when everything on
-//! the list was recorded. Open disputes are read one by one in the same round: some hundreds of them, in turn, so that
-//! each is asked about however many there are. Where a company has no list, each payment is asked about on days 1, 3, 7,
-//! 14 and 30. No transaction is open during a call.
+//! the list was recorded. The same round reads some hundreds of open disputes one by one. They take turns, so none is
+//! never asked about. Where a company has no list, each payment is asked about on days 1, 3, 7, 14 and 30. No transaction
+//! is open during a call.
 
 use chrono::Duration;
 use uuid::Uuid;

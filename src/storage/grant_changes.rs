@@ -18,7 +18,7 @@ use crate::domain::page::{Page, Rows};
 
 #[derive(Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = changes)]
-struct ChangeRow {
+struct GrantChangeRow {
     id: Uuid,
     customer_id: String,
     grant_id: Uuid,
@@ -36,7 +36,7 @@ struct ChangeRow {
     withdrawn_at: Option<DateTime<Utc>>,
 }
 
-impl From<&GrantChange> for ChangeRow {
+impl From<&GrantChange> for GrantChangeRow {
     fn from(change: &GrantChange) -> Self {
         let end = EndColumns::from(change.end.as_ref());
         let (revokes, expires_at) = match change.new_end {
@@ -63,10 +63,10 @@ impl From<&GrantChange> for ChangeRow {
     }
 }
 
-impl TryFrom<ChangeRow> for GrantChange {
+impl TryFrom<GrantChangeRow> for GrantChange {
     type Error = StorageError;
 
-    fn try_from(row: ChangeRow) -> Result<Self, StorageError> {
+    fn try_from(row: GrantChangeRow) -> Result<Self, StorageError> {
         let end = EndColumns {
             approved_by: row.approved_by,
             approved_at: row.approved_at,
@@ -93,7 +93,7 @@ impl TryFrom<ChangeRow> for GrantChange {
 /// # Errors
 /// Database errors; a second one of a grant that waits violates `grant_changes_one_waiting`.
 pub async fn insert(conn: &mut AsyncPgConnection, change: &GrantChange) -> Result<(), StorageError> {
-    diesel::insert_into(changes::table).values(ChangeRow::from(change)).execute(conn).await?;
+    diesel::insert_into(changes::table).values(GrantChangeRow::from(change)).execute(conn).await?;
     Ok(())
 }
 
@@ -118,7 +118,8 @@ pub async fn end(conn: &mut AsyncPgConnection, change: &GrantChange) -> Result<(
 /// # Errors
 /// Database errors.
 pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<GrantChange>, StorageError> {
-    let row: Option<ChangeRow> = changes::table.find(id).select(ChangeRow::as_select()).first(conn).await.optional()?;
+    let row: Option<GrantChangeRow> =
+        changes::table.find(id).select(GrantChangeRow::as_select()).first(conn).await.optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
@@ -127,8 +128,8 @@ pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Grant
 /// # Errors
 /// Database errors.
 pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<GrantChange>, StorageError> {
-    let row: Option<ChangeRow> =
-        changes::table.find(id).select(ChangeRow::as_select()).for_update().first(conn).await.optional()?;
+    let row: Option<GrantChangeRow> =
+        changes::table.find(id).select(GrantChangeRow::as_select()).for_update().first(conn).await.optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
@@ -141,11 +142,11 @@ pub async fn waiting_of(
     customer: &CustomerId,
     grant_id: Uuid,
 ) -> Result<Option<GrantChange>, StorageError> {
-    let row: Option<ChangeRow> = changes::table
+    let row: Option<GrantChangeRow> = changes::table
         .filter(changes::customer_id.eq(customer.as_str()).and(changes::grant_id.eq(grant_id)))
         .filter(changes::second_needed)
         .filter(changes::approved_at.is_null().and(changes::withdrawn_at.is_null()))
-        .select(ChangeRow::as_select())
+        .select(GrantChangeRow::as_select())
         .first(conn)
         .await
         .optional()?;
@@ -161,9 +162,9 @@ pub async fn waiting(conn: &mut AsyncPgConnection, page: &Page) -> Result<Rows<G
         .filter(changes::second_needed)
         .filter(changes::approved_at.is_null().and(changes::withdrawn_at.is_null()))
         .limit(page.to_read())
-        .select(ChangeRow::as_select())
+        .select(GrantChangeRow::as_select())
         .into_boxed();
     let query = in_page!(query, page, changes::proposed_at, changes::id);
-    let rows: Vec<ChangeRow> = query.load(conn).await?;
+    let rows: Vec<GrantChangeRow> = query.load(conn).await?;
     page.cut(rows).try_map(TryInto::try_into)
 }

@@ -67,7 +67,7 @@ async fn flows_tell_what_caused_them() {
     let recharge = of("recharge");
     assert_eq!((&recharge["reference_type"], &recharge["channel"]), (&json!("top_up_order"), &json!("card")));
     assert_eq!(recharge["order_reference"], shown["reference"]);
-    assert_eq!(recharge.get("other_wallet"), None);
+    assert_eq!(recharge["other_wallet"], Value::Null);
     let (out, back) = (of("transfer_out"), of("transfer_in"));
     assert_eq!((&out["reference_type"], &out["other_wallet"]), (&json!("transfer"), &json!({ "product": "sms" })));
     assert_eq!((&back["product"], &back["other_wallet"]), (&json!("sms"), &json!({ "product": null })));

@@ -58,7 +58,8 @@ async fn a_day_is_folded_once_nobody_can_add_to_it_and_adds_up() {
         refused["detail"].as_str().unwrap().to_owned()
     };
     let refused = too_recent("roll-forward", &ask(today, today)).await;
-    let is_told = refused.contains("is reported some minutes after its end at ") && refused.ends_with("is none yet");
+    let is_told =
+        refused.contains("is reported some minutes after its end at ") && refused.ends_with("no day is reported yet.");
     assert!(is_told, "{refused}");
 
     let_the_day_end(&app).await;

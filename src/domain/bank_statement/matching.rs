@@ -159,7 +159,7 @@ impl<'k> Index<'k> {
 
 /// Days on which a payment of an amount may be a line's.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stretch {
+pub struct DaysOfAmount {
     pub amount: Money,
     pub first_day: NaiveDate,
     pub last_day: NaiveDate,
@@ -168,16 +168,16 @@ pub struct Stretch {
 /// Where payments with the figures of these lines are: for each amount the days near its lines, as stretches that do
 /// not overlap. One old line adds its own days, and not all days since.
 #[must_use]
-pub fn stretches(lines: &[StatementLine]) -> Vec<Stretch> {
+pub fn stretches(lines: &[StatementLine]) -> Vec<DaysOfAmount> {
     let near = Duration::days(ALIKE_WITHIN_DAYS);
     let mut figures: Vec<(Money, NaiveDate)> = lines.iter().map(|line| (line.amount, line.booked_on)).collect();
     figures.sort_by_key(|(amount, day)| (amount.amount(), *day));
-    let mut found: Vec<Stretch> = Vec::new();
+    let mut found: Vec<DaysOfAmount> = Vec::new();
     for (amount, day) in figures {
         let (first_day, last_day) = (day - near, day + near);
         match found.last_mut() {
             Some(last) if last.amount == amount && first_day <= last.last_day => last.last_day = last_day,
-            _ => found.push(Stretch { amount, first_day, last_day }),
+            _ => found.push(DaysOfAmount { amount, first_day, last_day }),
         }
     }
     found

@@ -48,7 +48,7 @@ pub struct ReportedEntry {
 /// The key of a wallet, and the number of one of its entries: how far a list of entries has come.
 pub type EntryPlace = (String, String, String, i64);
 
-/// A page of entries, by wallet and number. It can be shorter than its limit, or empty, though there are more beside it.
+/// A page of entries, by wallet and number. It can be shorter than its limit, or empty, although more entries follow.
 #[derive(Debug, Clone, Default)]
 pub struct EntriesPage {
     pub entries: Vec<ReportedEntry>,

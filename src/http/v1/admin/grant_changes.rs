@@ -6,7 +6,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::grant_changes::{self, Changed};
+use crate::app::grant_changes::{self, GrantChanged};
 use crate::app::{App, Problems};
 use crate::domain::grant::{self, NewEnd};
 use crate::domain::own_word::ProposalEnd;
@@ -127,10 +127,10 @@ impl From<&grant::GrantChange> for GrantChange {
 }
 
 /// The answer to a change: the grant, or the proposal.
-fn answer(changed: &Changed) -> HttpResponse {
+fn answer(changed: &GrantChanged) -> HttpResponse {
     match changed {
-        Changed::Made(grant) => HttpResponse::Ok().json(Grant::from(grant)),
-        Changed::Proposed(change) => HttpResponse::Accepted().json(GrantChange::from(change)),
+        GrantChanged::Made(grant) => HttpResponse::Ok().json(Grant::from(grant)),
+        GrantChanged::Proposed(change) => HttpResponse::Accepted().json(GrantChange::from(change)),
     }
 }
 

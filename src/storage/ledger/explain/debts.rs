@@ -25,12 +25,12 @@ struct DebtChanges {
 }
 
 /// The last column is how much paid money had come in before the entry.
-type ChangeSql = (BigInt, Int2, Text, Nullable<Text>, Numeric, Numeric);
-type ChangeRow = (i64, i16, String, Option<String>, Decimal, Decimal);
+type DebtChangeSql = (BigInt, Int2, Text, Nullable<Text>, Numeric, Numeric);
+type DebtChangeRow = (i64, i16, String, Option<String>, Decimal, Decimal);
 
 impl Statement for DebtChanges {
     const TEXT: &'static str = include_str!("../sql/explain_debt_changes.sql");
-    type Row = ChangeSql;
+    type Row = DebtChangeSql;
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Text, _>(&self.customer)?;
@@ -56,7 +56,7 @@ pub async fn debt_changes(
     // One row more than asked for shows whether there are more.
     let statement =
         DebtChanges { customer: customer.as_str().to_owned(), wallet, paid_in: paid_in.amount(), limit: limit + 1 };
-    let mut rows: Vec<ChangeRow> = Cached(statement).load(conn).await?;
+    let mut rows: Vec<DebtChangeRow> = Cached(statement).load(conn).await?;
     // The credit after the episode belongs to it only if it ended it. It did not when the debt was repaid exactly.
     rows.retain(|(.., before)| *before == paid_in.amount());
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
