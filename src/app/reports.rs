@@ -97,8 +97,10 @@ pub(super) async fn require_folded(app: &App, days: &Days, most: i64) -> Result<
     match last_before(next) {
         Some(last) if days.to <= last => Ok(()),
         last => {
-            let last = last
-                .map_or_else(|| "no day is reported yet".to_owned(), |last| format!("the last reported day is {last}"));
+            let last = match last {
+                Some(day) => format!("the last reported day is {day}"),
+                None => "no day is reported yet".to_owned(),
+            };
             let waits = what_waits(&mut conn, next).await?;
             Err(Error::conflict(Code::TooRecent, format!("{waits}; {last}")))
         }
