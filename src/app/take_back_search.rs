@@ -2,8 +2,8 @@
 //!
 //! Where a company lists them by time, its list is read every half hour, from a mark that moves only when everything on
 //! the list was recorded. The same round reads some hundreds of open disputes one by one. They take turns, so none is
-//! never asked about. Where a company has no list, each payment is asked about on days 1, 3, 7, 14 and 30. No transaction
-//! is open during a call.
+//! never asked about. Where a company has no list, each payment is asked about on days 1, 3, 7, 14 and 30. No call is
+//! made while a transaction is open.
 
 use chrono::Duration;
 use uuid::Uuid;
