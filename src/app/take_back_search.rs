@@ -14,7 +14,7 @@ use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::{Payment, ProviderName, next_look};
 use crate::providers::{AttemptRef, PaymentProvider, TakeBack};
 use crate::storage::transaction::transact;
-use crate::storage::{attempts, clock, disputes as known_disputes, orders, payments, worker_marks};
+use crate::storage::{applications, attempts, clock, disputes as known_disputes, orders, payments, worker_marks};
 
 /// The pause between two rounds, so that a lost take-back is found within the hour.
 const ROUND: Duration = Duration::minutes(30);
@@ -151,8 +151,8 @@ pub async fn ask_about(app: &App, payment: &Payment) -> Result<(), Error> {
     Ok(())
 }
 
-/// Asks about every payment of a completed order, for an operator who looks into it: those that name the order, and the
-/// one that completed it, which may name another.
+/// Asks about every payment of a completed order, for an operator who looks into it: those that name the order, and
+/// those that serve it, which may name another.
 ///
 /// # Errors
 /// Errors of the provider.
@@ -163,9 +163,10 @@ pub async fn ask_about_order(app: &App, order: &Order) -> Result<(), Error> {
     let of_order = {
         let mut conn = app.pool.get().await?;
         let mut found = payments::of_order(&mut conn, order.id).await?;
-        let completed_by = payments::application_to_order(&mut conn, order).await?.map(|served| served.payment_id);
-        if let Some(id) = completed_by.filter(|id| found.iter().all(|payment| payment.id != *id)) {
-            found.extend(payments::find(&mut conn, id).await?);
+        for served in applications::standing(&mut conn, order).await? {
+            if found.iter().all(|payment| payment.id != served.payment_id) {
+                found.extend(payments::find(&mut conn, served.payment_id).await?);
+            }
         }
         found
     };

@@ -6,6 +6,7 @@ pub mod account_flows;
 pub mod account_statements;
 pub mod adjustments;
 pub mod api_keys;
+pub mod applications;
 pub mod approvals;
 pub mod attempts;
 pub mod audit;

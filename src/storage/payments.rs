@@ -1,4 +1,4 @@
-//! Payments (verified facts that money arrived) and what they were applied to.
+//! Payments: verified facts that money arrived.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -8,11 +8,10 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::clock::{NowOnce, later, ledger_now, seconds};
-use super::columns::{currency_from_column, customer_from_column, provider_from_column};
-use super::schema::{disputes, payment_applications as applications, payments, refunds};
-use crate::domain::money::{Currency, Money};
-use crate::domain::order::Order;
-use crate::domain::payment::{Application, DisputeStatus, Payment, ProviderName};
+use super::columns::{currency_from_column, provider_from_column};
+use super::schema::{disputes, payments, refunds};
+use crate::domain::money::Money;
+use crate::domain::payment::{DisputeStatus, Payment, ProviderName};
 use crate::domain::refund::RefundState;
 
 #[derive(Debug, Queryable, Selectable, Insertable)]
@@ -75,63 +74,6 @@ impl TryFrom<PaymentRow> for Payment {
             live: row.live,
             received_at: row.received_at,
             ask_at: row.ask_at,
-        })
-    }
-}
-
-#[derive(Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = applications)]
-struct ApplicationRow {
-    payment_id: Uuid,
-    n: i32,
-    order_id: Option<Uuid>,
-    customer_id: String,
-    wallet_id: Uuid,
-    amount: Decimal,
-    fee: Decimal,
-    tax: Decimal,
-    tax_included: Decimal,
-    applied_by: String,
-    applied_at: DateTime<Utc>,
-    reversed_at: Option<DateTime<Utc>>,
-}
-
-impl From<&Application> for ApplicationRow {
-    fn from(application: &Application) -> Self {
-        Self {
-            payment_id: application.payment_id,
-            n: application.n,
-            order_id: application.order_id,
-            customer_id: application.customer.as_str().to_owned(),
-            wallet_id: application.wallet_id,
-            amount: application.amount.amount(),
-            fee: application.fee.amount(),
-            tax: application.tax.amount(),
-            tax_included: application.tax_included.amount(),
-            applied_by: application.applied_by.clone(),
-            applied_at: application.applied_at,
-            reversed_at: application.reversed_at,
-        }
-    }
-}
-
-impl ApplicationRow {
-    /// The amounts are in the currency of the payment, which is that of the order.
-    fn read(self, currency: Currency) -> Result<Application, StorageError> {
-        let money = |amount| Money::from_ledger(amount, currency);
-        Ok(Application {
-            payment_id: self.payment_id,
-            n: self.n,
-            order_id: self.order_id,
-            customer: customer_from_column(&self.customer_id)?,
-            wallet_id: self.wallet_id,
-            amount: money(self.amount),
-            fee: money(self.fee),
-            tax: money(self.tax),
-            tax_included: money(self.tax_included),
-            applied_by: self.applied_by,
-            applied_at: self.applied_at,
-            reversed_at: self.reversed_at,
         })
     }
 }
@@ -217,45 +159,6 @@ pub async fn lock_by_id(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option
     row.map(Payment::try_from).transpose()
 }
 
-/// Records an application of a locked payment. The payment's own figures are written by [`insert`] or
-/// [`update_applied`] in the same transaction.
-///
-/// # Errors
-/// Database errors.
-pub async fn insert_application(conn: &mut AsyncPgConnection, application: &Application) -> Result<(), StorageError> {
-    diesel::insert_into(applications::table).values(ApplicationRow::from(application)).execute(conn).await?;
-    Ok(())
-}
-
-/// Marks an application of a locked payment as reversed.
-///
-/// # Errors
-/// Database errors.
-pub async fn reverse_application(
-    conn: &mut AsyncPgConnection,
-    application: &Application,
-    at: DateTime<Utc>,
-) -> Result<(), StorageError> {
-    diesel::update(applications::table.find((application.payment_id, application.n)))
-        .set(applications::reversed_at.eq(at))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// The number of the next application of a locked payment. Reversed applications count as well.
-///
-/// # Errors
-/// Database errors.
-pub async fn next_application(conn: &mut AsyncPgConnection, payment: Uuid) -> Result<i32, StorageError> {
-    let last: Option<i32> = applications::table
-        .filter(applications::payment_id.eq(payment))
-        .select(diesel::dsl::max(applications::n))
-        .get_result(conn)
-        .await?;
-    Ok(last.map_or(1, |last| last + 1))
-}
-
 /// A payment by the provider's id of it.
 ///
 /// # Errors
@@ -337,40 +240,6 @@ pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Payme
     let row: Option<PaymentRow> =
         payments::table.find(id).select(PaymentRow::as_select()).first(conn).await.optional()?;
     row.map(Payment::try_from).transpose()
-}
-
-/// The application that completed an order; none when its approval was reversed.
-///
-/// # Errors
-/// Database errors.
-pub async fn application_to_order(
-    conn: &mut AsyncPgConnection,
-    order: &Order,
-) -> Result<Option<Application>, StorageError> {
-    let row: Option<ApplicationRow> = applications::table
-        .filter(applications::order_id.eq(order.id).and(applications::reversed_at.is_null()))
-        .order(applications::applied_at)
-        .select(ApplicationRow::as_select())
-        .first(conn)
-        .await
-        .optional()?;
-    row.map(|row| row.read(order.currency())).transpose()
-}
-
-/// The order that a payment served last: the first one to give when money of the payment is taken back.
-///
-/// # Errors
-/// Database errors.
-pub async fn order_served(conn: &mut AsyncPgConnection, payment: Uuid) -> Result<Option<Uuid>, StorageError> {
-    let found: Option<Option<Uuid>> = applications::table
-        .filter(applications::payment_id.eq(payment).and(applications::order_id.is_not_null()))
-        .filter(applications::reversed_at.is_null())
-        .order(applications::n.desc())
-        .select(applications::order_id)
-        .first(conn)
-        .await
-        .optional()?;
-    Ok(found.flatten())
 }
 
 /// What is left unapplied of the payments that name an order: a sum for each currency.

@@ -251,6 +251,24 @@ pub async fn returned_so_far(conn: &mut AsyncPgConnection, order: &Order) -> Res
     Ok(sum)
 }
 
+/// What went back of an order by refunds, each with its payment. The caller holds the order's lock.
+///
+/// # Errors
+/// Database errors.
+pub async fn returned_of_payments(
+    conn: &mut AsyncPgConnection,
+    order: &Order,
+) -> Result<Vec<(Uuid, Money)>, StorageError> {
+    let in_force = RefundState::ALL.into_iter().filter(|state| state.is_in_force()).map(RefundState::as_str);
+    let rows: Vec<(Uuid, Decimal)> = refunds::table
+        .filter(refunds::order_id.eq(order.id))
+        .filter(refunds::status.eq_any(in_force))
+        .select((refunds::payment_id, refunds::amount - refunds::from_unapplied - refunds::from_wallet))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(payment, amount)| (payment, Money::from_ledger(amount, order.currency()))).collect())
+}
+
 /// A refund or dispute of an order, with what it asks of the customer's wallets.
 #[derive(Debug, Clone, Copy)]
 pub struct Source {

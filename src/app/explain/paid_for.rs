@@ -19,7 +19,7 @@ use crate::domain::money::Money;
 use crate::domain::page::Place;
 use crate::domain::wallet_key::WalletKey;
 use crate::storage::ledger::{self, explain as store};
-use crate::storage::{Connection, payments, transfers};
+use crate::storage::{Connection, applications, transfers};
 
 /// One item names at most this many flows with which its money went on.
 const MAX_NEXT_FLOWS: usize = 100;
@@ -55,9 +55,10 @@ pub struct PaidForPage {
     pub previous: Option<i64>,
     /// The next page lies below this number; `None` on the last page.
     pub next: Option<i64>,
-    /// False in two cases. Some of it is not known: there were too many changes of debt or reversals, or a reversal
+    /// False in three cases. Some of it is not known: there were too many changes of debt or reversals, or a reversal
     /// that cannot be explained. Or the credit returned promotional credit to grants (a reversal, a restored bonus):
-    /// that part is not followed, because the entry that opened the grant lists everything that the grant paid for.
+    /// that part is not followed, because the entry that opened the grant lists everything that the grant paid for. Or
+    /// several payments serve the order that was asked about.
     pub complete: bool,
 }
 
@@ -75,7 +76,8 @@ pub async fn what_it_paid_for(
     explain_credit(conn, customer, &entry, request).await
 }
 
-/// Explains what the money of a top-up order paid for.
+/// Explains what the money of a top-up order paid for. Of an order that several payments serve, it is the money of the
+/// first one; the others are explained by their flows.
 ///
 /// # Errors
 /// 404.
@@ -88,8 +90,9 @@ pub async fn order_paid_for(
 ) -> Result<PaidForPage, Error> {
     let mut conn = app.pool.get().await?;
     let order = orders::read::owned(&mut conn, caller, customer, order).await?;
-    let (kind, key) = if let Some(applied) = payments::application_to_order(&mut conn, &order).await? {
-        (EntryKind::Recharge, format!("{}:{}", IdKind::Payment.show(applied.payment_id), applied.n))
+    let applied = applications::standing(&mut conn, &order).await?;
+    let (kind, key) = if let Some(first) = applied.first() {
+        (EntryKind::Recharge, format!("{}:{}", IdKind::Payment.show(first.payment_id), first.n))
     } else if let Some(transfer) = transfers::of_order(&mut conn, order.id).await? {
         (EntryKind::TransferIn, IdKind::Transfer.show(transfer.id))
     } else {
@@ -98,7 +101,10 @@ pub async fn order_paid_for(
     };
     let entry = ledger::find_entry(&mut conn, &order.customer, kind, &key).await?;
     let entry = entry.ok_or(Error::Internal("the entry of an order's money"))?;
-    explain_credit(&mut conn, &order.customer, &entry, request).await
+    let mut page = explain_credit(&mut conn, &order.customer, &entry, request).await?;
+    // Each further application has an entry of its own.
+    page.complete &= applied.len() <= 1;
+    Ok(page)
 }
 
 async fn explain_credit(

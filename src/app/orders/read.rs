@@ -42,7 +42,7 @@ pub struct OrderView {
     pub arrived: Vec<Money>,
     /// The payments that name the order or serve it. Only operators see them.
     pub payments: Vec<OrderPayment>,
-    /// What the payer would get if all of it were refunded now; `None` for an order that cannot be refunded.
+    /// The most that the payer would get by a refund now; `None` for an order that cannot be refunded.
     pub refundable: Option<Money>,
     /// The remitter of a bank transfer against the billing profile; `None` where there is nothing to compare.
     pub remitter_check: Option<RemitterCheck>,

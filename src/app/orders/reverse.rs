@@ -24,7 +24,8 @@ use crate::domain::own_word::MoveKind;
 use crate::domain::payment::{Application, Channel, Payment};
 use crate::storage::transaction::transact;
 use crate::storage::{
-    Connection, StorageError, adjustments, bank_lines, bank_transactions, clock, ledger, orders, payments, refunds,
+    Connection, StorageError, adjustments, applications, bank_lines, bank_transactions, clock, ledger, orders,
+    payments, refunds,
 };
 
 /// The result of a reversal.
@@ -138,7 +139,7 @@ async fn draft(conn: &mut Connection, order: &Order, reason: &str, actor: &str) 
 async fn lock_payment(conn: &mut Connection, order: &Order) -> Result<(Application, Payment), Error> {
     let corrupt = |what: &str| StorageError::Corrupt(format!("completed order {} without {what}", order.id));
     let reversed = || Error::conflict(Code::ApprovalReversed, "the approval of this order has been reversed");
-    let applied = payments::application_to_order(conn, order).await?.ok_or_else(reversed)?;
+    let applied = applications::standing(conn, order).await?.pop().ok_or_else(reversed)?;
     bank_transactions::lock(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a line"))?;
     let payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a payment"))?;
     Ok((applied, payment))
@@ -159,7 +160,7 @@ async fn undo_approval(
     let shown = IdKind::TopUpOrder.show(order.id);
     payment.unapply(applied.amount, format!("the approval of {shown} was reversed: {}", adjustment.reason));
     payments::update_applied(conn, &payment).await?;
-    payments::reverse_application(conn, applied, now).await?;
+    applications::reverse(conn, applied, now).await?;
     // Where the bank's file has the line, it is known what arrived.
     if bank_lines::of_payment(conn, payment.id).await?.is_none() {
         bank_transactions::open_amount(conn, payment.id).await?;

@@ -13,9 +13,9 @@ use crate::domain::refund::Refund;
 use crate::domain::refund::refundable::RefundBasis;
 use crate::storage::{Connection, closings, ledger, own_word as moves, refunds};
 
-/// Refunds as much of an order as its payment can give back and the account has, in the caller's transaction. It counts
-/// as moved by who started the closing: where his word is not enough, or he may not move money, it waits for a second
-/// operator. `None` where nothing of the order can go back.
+/// Refunds as much of an order as its next payment can give back and the account has, in the caller's transaction. It
+/// counts as moved by who started the closing: where his word is not enough, or he may not move money, it waits for a
+/// second operator. `None` where nothing of the order can go back.
 ///
 /// Locks are taken in the order of every refund: order, payment, own word, wallets, closing.
 ///
@@ -28,7 +28,7 @@ pub(in crate::app) async fn make(
     closing: &Closing,
     order_id: Uuid,
 ) -> Result<Option<Refund>, Error> {
-    let (mut order, payment) = match refundable_order(conn, order_id).await {
+    let (mut order, taken) = match refundable_order(conn, order_id, None).await {
         Ok(found) => found,
         // Its approval was reversed, for example.
         Err(Error::Conflict { .. }) => return Ok(None),
@@ -54,8 +54,7 @@ pub(in crate::app) async fn make(
     let bonus = ledger::bonus_of_order(conn, &order).await?;
     let returned = refunds::returned_so_far(conn, &order).await?.with_bonus(bonus);
     let wallet = wallets.iter().find(|wallet| wallet.key == home);
-    let (paid, refunded) = (payment.amount, payment.refunded);
-    let basis = RefundBasis { order: &order, paid, refunded, returned, bonus, wallet };
+    let basis = RefundBasis { order: &order, left: taken.left(), returned, bonus, wallet };
     let amount = basis.at_most(money);
     if !amount.is_positive() || !money.is_positive() {
         return Ok(None);
@@ -68,7 +67,8 @@ pub(in crate::app) async fn make(
         override_balance: false,
         from_products: false,
     };
-    let mut refund = Refund { closing_id: Some(closing.id), ..draft(&new, &order, &payment, amount, &actor, now) };
+    let mut refund =
+        Refund { closing_id: Some(closing.id), ..draft(&new, &order, &taken.payment, amount, &actor, now) };
     let is_enough = starter.permissions.contains(Permission::Finance)
         && own_word::is_enough(conn, app, starter, MoveKind::Refund, refund.id, &order.customer, amount).await?;
     refund.second_needed = !is_enough;
@@ -77,7 +77,7 @@ pub(in crate::app) async fn make(
     }
     refunds::insert(conn, &refund).await?;
     if is_enough {
-        book::start(conn, Some(&order), &payment, &mut refund).await?;
+        book::start(conn, Some(&order), &taken.payment, &mut refund).await?;
     }
     let action = if is_enough { "started" } else { "proposed" };
     let detail = format!("{}: {}", book::describe_refund(&refund), refund.reason);

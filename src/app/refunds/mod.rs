@@ -36,6 +36,7 @@ use crate::domain::own_word::MoveKind;
 use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{Channel, Payment, ProviderName, RefundStatus};
 use crate::domain::permission::Permission;
+use crate::domain::refund::payment_left::PaymentLeft;
 use crate::domain::refund::{Refund, RefundFilter, RefundState};
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, StorageError, audit, clock, ledger, orders, payments, refunds, unapplied_decisions};
@@ -87,14 +88,15 @@ pub(in crate::app) async fn make(
     new: &NewRefund,
 ) -> Result<(Refund, CustomerId), Error> {
     let actor = caller.actor();
-    let (mut order, payment) = refundable_order(conn, new.order_id).await?;
+    let (mut order, taken) = refundable_order(conn, new.order_id, None).await?;
+    let payment = &taken.payment;
     let amount = Money::positive(new.amount, order.currency())
         .and_then(Money::require_minor_unit)
         .map_err(|error| Error::field("/amount", error.code(), error.to_string()))?;
     caller.require_not_own(&order.customer)?;
-    require_left(conn, &order, &payment, amount).await?;
+    require_left(conn, &order, taken.left(), amount).await?;
     let now = clock::now(conn).await?;
-    let mut refund = draft(new, &order, &payment, amount, &actor, now);
+    let mut refund = draft(new, &order, payment, amount, &actor, now);
     let is_enough = caller.permissions.contains(Permission::Finance)
         && own_word::is_enough(conn, app, caller, MoveKind::Refund, refund.id, &order.customer, amount).await?;
     refund.second_needed = !is_enough;
@@ -103,7 +105,7 @@ pub(in crate::app) async fn make(
     }
     refunds::insert(conn, &refund).await?;
     if is_enough {
-        book::start(conn, Some(&order), &payment, &mut refund).await?;
+        book::start(conn, Some(&order), payment, &mut refund).await?;
     }
     let action = if is_enough { "started" } else { "proposed" };
     let detail = format!("{}: {}", book::describe_refund(&refund), refund.reason);
@@ -127,18 +129,18 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         let known = refunds::find(conn, id).await?.ok_or_else(missing)?;
         require_awaiting_approval(&known)?;
         let order_id = known.order_id.ok_or(Error::Internal("an order for every proposed refund"))?;
-        let (mut order, payment) = refundable_order(conn, order_id).await?;
+        let (mut order, taken) = refundable_order(conn, order_id, Some(known.payment_id)).await?;
         caller.require_not_own(&order.customer)?;
         let mut refund = refunds::lock(conn, id).await?.ok_or(Error::Internal("the refund that was found before"))?;
         require_awaiting_approval(&refund)?;
         if refund.proposed_by == actor {
             return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must approve this refund"));
         }
-        require_left(conn, &order, &payment, refund.amount).await?;
+        require_left(conn, &order, taken.left(), refund.amount).await?;
         refund.approved_by = Some(actor.clone());
         mark_started(app, &mut refund, clock::now(conn).await?);
         refunds::update(conn, &refund).await?;
-        book::start(conn, Some(&order), &payment, &mut refund).await?;
+        book::start(conn, Some(&order), &taken.payment, &mut refund).await?;
         refund_requests::follow(conn, &refund, &actor).await?;
         let detail = book::describe_refund(&refund);
         book::record_on_order(conn, &mut order, "refund_approved", &actor, &detail).await?;
@@ -285,8 +287,12 @@ pub async fn list(app: &App, filter: &RefundFilter, page: &Page) -> Result<Rows<
     Ok(refunds::list(&mut conn, filter, page).await?)
 }
 
-/// Locks a completed order and the payment that completed it.
-async fn refundable_order(conn: &mut Connection, id: Uuid) -> Result<(Order, Payment), Error> {
+/// Locks a completed order and the payment that a refund of it takes: the given one, or else the next.
+async fn refundable_order(
+    conn: &mut Connection,
+    id: Uuid,
+    payment: Option<Uuid>,
+) -> Result<(Order, PaymentLeft), Error> {
     let order = orders::lock(conn, id).await?.ok_or(Error::NotFound("order"))?;
     if order.status() != OrderStatus::Completed {
         let detail = format!("only a completed order is refunded; this one is {}", order.status());
@@ -298,15 +304,26 @@ async fn refundable_order(conn: &mut Connection, id: Uuid) -> Result<(Order, Pay
     }
     let corrupt = || StorageError::Corrupt(format!("completed order {id} without a payment"));
     let reversed = || Error::conflict(Code::ApprovalReversed, "the approval of this order has been reversed");
-    let applied = payments::application_to_order(conn, &order).await?.ok_or_else(reversed)?;
-    let payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(corrupt)?;
-    Ok((order, payment))
+    let lefts = parts::lefts(conn, &order).await?;
+    let taken = match payment {
+        None => PaymentLeft::next(lefts),
+        Some(id) => lefts.into_iter().find(|left| left.payment.id == id),
+    };
+    let taken = taken.ok_or_else(reversed)?;
+    // Another order that it serves may have been refunded meanwhile.
+    let payment = payments::lock_by_id(conn, taken.payment.id).await?.ok_or_else(corrupt)?;
+    Ok((order, PaymentLeft { payment, ..taken }))
 }
 
-async fn require_left(conn: &mut Connection, order: &Order, payment: &Payment, amount: Money) -> Result<(), Error> {
+async fn require_left(
+    conn: &mut Connection,
+    order: &Order,
+    left_of_payment: Money,
+    amount: Money,
+) -> Result<(), Error> {
     let bonus = ledger::bonus_of_order(conn, order).await?;
     let returned = refunds::returned_so_far(conn, order).await?.with_bonus(bonus);
-    let left = returned.refundable(order, payment.amount, payment.refunded);
+    let left = returned.refundable(order, left_of_payment);
     if amount <= left {
         return Ok(());
     }

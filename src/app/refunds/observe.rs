@@ -17,7 +17,7 @@ use crate::domain::payment::{NotificationOutcome, Payment, ProviderName, RefundF
 use crate::domain::refund::{Refund, RefundState};
 use crate::domain::take_back::TakeBackId;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, clock, orders, payments, refunds};
+use crate::storage::{Connection, applications, clock, orders, payments, refunds};
 
 /// Records a verified statement about a refund. A refund that we do not know was started at the provider's dashboard.
 /// It is adopted, and the wallet gives for it even if it goes into debt.
@@ -109,11 +109,11 @@ async fn adopt(
 /// # Errors
 /// 503 when the payment was applied to an order in between.
 pub(in crate::app) async fn lock(conn: &mut Connection, payment_id: Uuid) -> Result<(Option<Order>, Payment), Error> {
-    let served = payments::order_served(conn, payment_id).await?;
+    let served = applications::order_served(conn, payment_id).await?;
     let order = lock_orders(conn, served, payment_id).await?.filter(|_| served.is_some());
     let payment =
         payments::lock_by_id(conn, payment_id).await?.ok_or(Error::Internal("a payment that was found before"))?;
-    if order.is_none() && payments::order_served(conn, payment_id).await?.is_some() {
+    if order.is_none() && applications::order_served(conn, payment_id).await?.is_some() {
         return Err(try_again("the payment was applied to an order just now"));
     }
     Ok((order, payment))

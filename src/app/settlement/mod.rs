@@ -22,7 +22,7 @@ use crate::domain::payment::{Application, Observation, Payment, ProviderName};
 use crate::domain::posting::{PostingOutcome, Refusal};
 use crate::providers::AttemptRef;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, attempts, clock, disputes, ledger, orders, payments};
+use crate::storage::{Connection, applications, attempts, clock, disputes, ledger, orders, payments};
 
 /// What an observation led to.
 #[derive(Debug, Clone, PartialEq)]
@@ -327,7 +327,7 @@ pub(super) async fn try_complete(
 ) -> Result<(), NotCredited> {
     bonus_tiers::withhold_reserved(conn, order).await?;
     let division = order.divide(received);
-    let n = payments::next_application(conn, payment.id).await?;
+    let n = applications::next_number(conn, payment.id).await?;
     let wallet_id = credit(conn, order, payment, n, division).await?;
     let now = clock::now(conn).await?;
     let application = Application {
@@ -344,7 +344,7 @@ pub(super) async fn try_complete(
         applied_at: now,
         reversed_at: None,
     };
-    payments::insert_application(conn, &application).await?;
+    applications::insert(conn, &application).await?;
 
     let detail = credit_detail(order, division.credited);
     (order.credited_amount, order.bonus) = (division.credited, division.bonus);

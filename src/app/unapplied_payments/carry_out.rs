@@ -16,7 +16,7 @@ use crate::domain::posting::PostingOutcome;
 use crate::domain::product::Product;
 use crate::domain::refund::{Refund, RefundState};
 use crate::domain::unapplied::{Decision, Destination};
-use crate::storage::{Connection, clock, ledger, orders, payments, wallet_credits};
+use crate::storage::{Connection, applications, clock, ledger, orders, payments, wallet_credits};
 
 /// How long this process has to ask the company before a worker does.
 const LEASE: Duration = Duration::seconds(90);
@@ -98,7 +98,7 @@ async fn complete(
         return Err(wrong(Code::InvalidValue, detail));
     }
     require_one_customer(conn, &payment, &order.customer).await?;
-    if let Some(served) = payments::order_served(conn, payment.id).await? {
+    if let Some(served) = applications::order_served(conn, payment.id).await? {
         let served = IdKind::TopUpOrder.show(served);
         let detail = format!("cannot get this money: the payment serves {served}; apply the rest to a wallet");
         return Err(wrong(Code::InvalidValue, &detail));
@@ -133,7 +133,7 @@ async fn credit(
     actor: &str,
 ) -> Result<(), Error> {
     require_one_customer(conn, &payment, customer).await?;
-    let n = payments::next_application(conn, payment.id).await?;
+    let n = applications::next_number(conn, payment.id).await?;
     let applied = AppliedPayment {
         id: payment.id,
         application: i64::from(n),
@@ -166,7 +166,7 @@ async fn credit(
     };
     payment.apply(amount);
     payments::update_applied(conn, &payment).await?;
-    payments::insert_application(conn, &application).await?;
+    applications::insert(conn, &application).await?;
     Ok(())
 }
 

@@ -280,6 +280,20 @@ pub struct Application {
     pub reversed_at: Option<DateTime<Utc>>,
 }
 
+impl Application {
+    /// Whether the money still serves what it was applied to.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.reversed_at.is_none()
+    }
+
+    /// What the wallet got.
+    #[must_use]
+    pub fn credited(&self) -> Money {
+        self.amount - self.fee - self.tax
+    }
+}
+
 /// What the provider says about one attempt at this moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observation {

@@ -6,6 +6,7 @@
 //! gave before. Therefore overlapping refunds and disputes are paid once, and the parts add up to the whole. Where the
 //! bonus is spent, the wallet gives money for it ([`super::take_back`]).
 
+pub mod payment_left;
 pub mod refundable;
 
 use std::fmt;
@@ -272,14 +273,13 @@ impl ReturnedSoFar {
         }
     }
 
-    /// The amount of the order that the payer can still get, from a payment of `paid` of which `refunded` went back:
-    /// what is left of the payment, less bonus that was spent. For spent bonus money is taken from the wallet, and that
+    /// The amount of the order that the payer can still get by one refund, from a payment of which `left` can go back:
+    /// what is left of the order, less bonus that was spent. For spent bonus money is taken from the wallet, and that
     /// is money that the payer does not get.
     #[must_use]
-    pub fn refundable(&self, order: &Order, paid: Money, refunded: Money) -> Money {
-        let of_payment = paid - refunded;
+    pub fn refundable(&self, order: &Order, left: Money) -> Money {
         let of_order = order.returnable() - self.refunded;
-        (of_payment.min(of_order) - self.disputed - self.bonus_spent).or_zero()
+        (of_order - self.disputed - self.bonus_spent).or_zero().min(left)
     }
 }
 

@@ -1,7 +1,8 @@
 //! What of a completed order its payer can get back now, as a sum of parts that a person can follow.
 //!
 //! `left_of_payment − fee − disputed − bonus − spent − held = amount`, to the cent. The wallet gives only unheld paid
-//! money for a refund, so the amount is the largest for which it has enough.
+//! money for a refund, so the amount is the largest for which it has enough. A refund stays within one payment
+//! ([`super::payment_left`]), so these are the parts of the next one.
 
 use rust_decimal::Decimal;
 
@@ -16,7 +17,7 @@ use crate::domain::wallet::Wallet;
 pub struct Refundable {
     /// What of the order's payment has not gone back.
     pub left_of_payment: Money,
-    /// Of what is left: the fee that is not refundable, with the tax on it.
+    /// What cannot go back of it: the fee that is not refundable, with the tax on it.
     pub fee: Money,
     /// The part that the payer contests elsewhere.
     pub disputed: Money,
@@ -34,9 +35,8 @@ pub struct Refundable {
 #[derive(Debug, Clone, Copy)]
 pub struct RefundBasis<'a> {
     pub order: &'a Order,
-    pub paid: Money,
-    /// What of that payment went back.
-    pub refunded: Money,
+    /// What of the payment can go back for this order.
+    pub left: Money,
     /// With what became of the bonus ([`ReturnedSoFar::with_bonus`]).
     pub returned: ReturnedSoFar,
     pub bonus: Option<OrderBonus>,
@@ -47,23 +47,24 @@ pub struct RefundBasis<'a> {
 impl Refundable {
     #[must_use]
     pub fn of(basis: &RefundBasis<'_>) -> Self {
-        let RefundBasis { order, paid, refunded, returned, wallet, .. } = *basis;
+        let RefundBasis { order, left, returned, wallet, .. } = *basis;
         let nothing = Money::zero(order.currency());
-        let fee = order.received() - order.returnable();
+        // What each part leaves of the order, as far as the payment goes.
+        let of_payment = |of_order: Money| of_order.or_zero().min(left);
         let of_order = order.returnable() - returned.refunded;
-        let base = (paid - refunded).min(of_order).or_zero();
-        let disputed = returned.disputed.min(base);
-        let bonus = returned.bonus_spent.min(base - disputed);
-        let most = base - disputed - bonus;
+        let left_of_payment = of_payment(order.received() - returned.refunded);
+        let without_fee = of_payment(of_order);
+        let without_disputed = of_payment(of_order - returned.disputed);
+        let most = returned.refundable(order, left);
         let (movable, movable_and_held) =
             wallet.map_or((nothing, nothing), |wallet| (wallet.movable(), wallet.movable_beyond_holds()));
         let without_holds = basis.largest(most, movable_and_held);
         let amount = basis.largest(without_holds, movable);
         Self {
-            left_of_payment: base + fee,
-            fee,
-            disputed,
-            bonus,
+            left_of_payment,
+            fee: left_of_payment - without_fee,
+            disputed: without_fee - without_disputed,
+            bonus: without_disputed - most,
             spent: most - without_holds,
             held: without_holds - amount,
             amount,
@@ -81,9 +82,7 @@ impl RefundBasis<'_> {
     /// The largest refund of the order for which so much of the customer's money is enough.
     #[must_use]
     pub fn at_most(&self, there: Money) -> Money {
-        let of_order = self.order.returnable() - self.returned.refunded;
-        let base = (self.paid - self.refunded).min(of_order).or_zero();
-        self.largest((base - self.returned.disputed - self.returned.bonus_spent).or_zero(), there)
+        self.largest(self.returned.refundable(self.order, self.left), there)
     }
 
     /// What the wallet has to give in money for a refund.

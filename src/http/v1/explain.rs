@@ -194,8 +194,9 @@ pub struct PaidForPage {
     next_cursor: Option<CursorText>,
     has_more: bool,
     /// False if the answer leaves something out. Either there is too much debt or too many reversals to follow, or the
-    /// flow gave credit back to a grant (a reversal, a restored bonus). What a grant paid for is shown by the flow that
-    /// brought the grant.
+    /// flow gave credit back to a grant (a reversal, a restored bonus), or several payments serve the order. What a
+    /// grant paid for is shown by the flow that brought the grant. For an order with several payments this is what the
+    /// first one paid for; ask the flows of the others.
     complete: bool,
 }
 

@@ -12,7 +12,8 @@ use crate::http::edge::wire::{
 };
 
 /// What of an order its payer can get back now, as a sum: `left_of_payment` less `fee`, `disputed`, `bonus`, `spent`
-/// and `held` is `amount`.
+/// and `held` is `amount`. A refund stays within one payment: where several serve the order, this is about the one that
+/// was applied last and has something left. Once it has gone back, this is about the one before it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Refundable {
     currency: CurrencyCode,

@@ -82,7 +82,8 @@ fn answer(refund: &refund::Refund, replayed: bool, fresh: StatusCode) -> HttpRes
 /// Debits the wallet by the same share of what the order credited, takes that share of the bonus back, and sends the
 /// money back through the order's channel. A refund is `pending` until the provider confirms it. If the provider
 /// refuses it, it is `failed` and the wallet gets its money back. A refund by bank transfer is `pending` until an
-/// operator marks it as sent.
+/// operator marks it as sent. Where several payments serve the order, a refund takes the one that was applied last and
+/// has something left, and no more than that; refund again for the one before it.
 #[utoipa::path(
     tag = "admin-refunds",
     operation_id = "adminCreateRefund",

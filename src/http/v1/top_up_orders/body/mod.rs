@@ -71,8 +71,9 @@ pub struct TopUpOrder {
     received_amount: Option<Amount>,
     /// The part of the received amount that went back to the payer, or is on its way back.
     refunded_amount: Amount,
-    /// What the payer would get if all of the order were refunded now: what is left of the payment, less bonus that was
-    /// spent. Null in lists, and for an order that cannot be refunded.
+    /// The most that the payer would get by a refund now: what is left of the payment, less bonus that was spent. Where
+    /// several payments serve the order, it is about the next one that goes back. Null in lists, and for an order that
+    /// cannot be refunded.
     refundable_amount: Option<Amount>,
     product: Option<ProductCode>,
     /// A short code for people, and for bank transfers.
