@@ -556,8 +556,10 @@ CREATE TABLE adjustments (
     approved_by text,
     created_at timestamptz NOT NULL,
     booked_at timestamptz,
-    -- The order whose approval it reverses.
-    order_id uuid CONSTRAINT adjustments_one_reversal_per_order UNIQUE REFERENCES top_up_orders (id),
+    -- The order whose approval it reverses, and the application of a payment to that order.
+    order_id uuid REFERENCES top_up_orders (id),
+    payment_id uuid,
+    application_n integer,
     -- Which wallets give for a reversed approval.
     reach text NOT NULL DEFAULT 'order_wallet'
         CONSTRAINT adjustments_reach CHECK (reach IN ('order_wallet', 'all_wallets')),
@@ -570,6 +572,9 @@ CREATE TABLE adjustments (
     key text,
     key_fingerprint bytea,
     CONSTRAINT adjustments_key_is_whole CHECK (num_nulls(key_caller, key, key_fingerprint) IN (0, 3)),
+    CONSTRAINT adjustments_reverse_an_application CHECK ((order_id IS NULL) = (payment_id IS NULL)),
+    CONSTRAINT adjustments_reversed_application FOREIGN KEY (payment_id, application_n)
+        REFERENCES payment_applications (payment_id, n) MATCH FULL,
     CONSTRAINT adjustments_ended
         CHECK ((withdrawn_by IS NULL) = (withdrawn_at IS NULL) AND (withdrawn_at IS NULL OR booked_at IS NULL)),
     CONSTRAINT adjustments_second_pair_of_eyes
@@ -578,7 +583,10 @@ CREATE TABLE adjustments (
 );
 
 CREATE UNIQUE INDEX adjustments_by_key ON adjustments (key_caller, key) WHERE key IS NOT NULL;
-CREATE INDEX adjustments_waiting ON adjustments (order_id) WHERE booked_at IS NULL;
+CREATE UNIQUE INDEX adjustments_one_reversal_each ON adjustments (payment_id, application_n)
+    WHERE order_id IS NOT NULL AND booked_at IS NOT NULL;
+CREATE UNIQUE INDEX adjustments_waiting ON adjustments (order_id) WHERE booked_at IS NULL;
+CREATE INDEX adjustments_by_order ON adjustments (order_id, created_at) WHERE order_id IS NOT NULL;
 CREATE INDEX adjustments_open ON adjustments (created_at, id)
     WHERE order_id IS NULL AND booked_at IS NULL AND withdrawn_at IS NULL;
 CREATE INDEX adjustments_by_time ON adjustments (created_at, id) WHERE order_id IS NULL;

@@ -69,6 +69,7 @@ pub async fn create(
             created_at: clock::now(conn).await?,
             booked_at: None,
             order_id: None,
+            application: None,
             reach: ReversalReach::default(),
             allow_debt: new.allow_debt,
             withdrawn: None,

@@ -147,6 +147,7 @@ fn opening(now: DateTime<Utc>) -> Result<Adjustment, Error> {
         created_at: now,
         booked_at: Some(now),
         order_id: None,
+        application: None,
         reach: ReversalReach::OrderWallet,
         allow_debt: false,
         withdrawn: None,

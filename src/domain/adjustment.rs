@@ -44,7 +44,7 @@ impl From<ReversalReach> for Reach {
     }
 }
 
-/// A correction. One that names an order reverses the approval of that order.
+/// A correction. One that names an order reverses the approval of that order: what one application brought to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adjustment {
     pub id: Uuid,
@@ -60,6 +60,8 @@ pub struct Adjustment {
     /// `None` while it is a proposal.
     pub booked_at: Option<DateTime<Utc>>,
     pub order_id: Option<Uuid>,
+    /// The application to that order that it reverses: the payment, and the number of the application.
+    pub application: Option<(Uuid, i32)>,
     /// Which wallets give for a reversed approval.
     pub reach: ReversalReach,
     /// The wallet may go into debt for it, where it takes more than the wallet has.

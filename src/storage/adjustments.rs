@@ -30,6 +30,8 @@ struct AdjustmentRow {
     created_at: DateTime<Utc>,
     booked_at: Option<DateTime<Utc>>,
     order_id: Option<Uuid>,
+    payment_id: Option<Uuid>,
+    application_n: Option<i32>,
     reach: String,
     allow_debt: bool,
     withdrawn_by: Option<String>,
@@ -51,6 +53,8 @@ impl From<&Adjustment> for AdjustmentRow {
             created_at: adjustment.created_at,
             booked_at: adjustment.booked_at,
             order_id: adjustment.order_id,
+            payment_id: adjustment.application.map(|(payment, _)| payment),
+            application_n: adjustment.application.map(|(_, n)| n),
             reach: adjustment.reach.as_str().to_owned(),
             allow_debt: adjustment.allow_debt,
             withdrawn_by: adjustment.withdrawn.as_ref().map(|(by, _)| by.clone()),
@@ -75,6 +79,7 @@ impl TryFrom<AdjustmentRow> for Adjustment {
             created_at: row.created_at,
             booked_at: row.booked_at,
             order_id: row.order_id,
+            application: row.payment_id.zip(row.application_n),
             reach: ReversalReach::parse(&row.reach).ok_or_else(|| corrupt("reach", &row.reach))?,
             allow_debt: row.allow_debt,
             withdrawn: row.withdrawn_by.zip(row.withdrawn_at),
@@ -161,13 +166,14 @@ pub async fn withdraw(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<bo
     Ok(diesel::delete(proposed).execute(conn).await? > 0)
 }
 
-/// The adjustment that reverses an order's approval. The caller holds the order's lock.
+/// The last reversal of an order's approval, proposed or booked.
 ///
 /// # Errors
 /// Database errors.
 pub async fn of_order(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Option<Adjustment>, StorageError> {
     let row: Option<AdjustmentRow> = adjustments::table
         .filter(adjustments::order_id.eq(order_id))
+        .order(adjustments::created_at.desc())
         .select(AdjustmentRow::as_select())
         .first(conn)
         .await

@@ -14,6 +14,8 @@ diesel::table! {
         created_at -> Timestamptz,
         booked_at -> Nullable<Timestamptz>,
         order_id -> Nullable<Uuid>,
+        payment_id -> Nullable<Uuid>,
+        application_n -> Nullable<Int4>,
         reach -> Text,
         allow_debt -> Bool,
         withdrawn_by -> Nullable<Text>,

@@ -412,10 +412,11 @@ async fn fill(pool: &Pool) {
                 ('{CLAIMING_DISPUTE}', '{CLAIMED_PAYMENT}', '{CLAIMED_ORDER}', 'carl', 'stripe', 'du_3', 'USD', 50,
                 'lost', 50, 5, false, now(), now());
          INSERT INTO adjustments (id, customer_id, currency, amount, reason, second_needed, proposed_by, approved_by,
-         created_at, booked_at, order_id)
-         VALUES ('{ADJUSTMENT}', 'alice', 'USD', -1, 'correction', true, 'carol', 'dave', now(), now(), NULL),
+         created_at, booked_at, order_id, payment_id, application_n)
+         VALUES ('{ADJUSTMENT}', 'alice', 'USD', -1, 'correction', true, 'carol', 'dave', now(), now(), NULL, NULL,
+         NULL),
                 ('{REVERSAL}', 'dora', 'USD', -30, 'never came', true, 'carol', 'dave', now(), now(),
-                '{REVERSED_ORDER}');
+                '{REVERSED_ORDER}', '{REVERSED_PAYMENT}', 1);
          UPDATE top_up_orders SET transfer_id = '{ORDER_TRANSFER}' WHERE id = '{BALANCE_ORDER}';
          UPDATE grants SET created_by = 'service:meter' WHERE id = '{GRANT}';
          UPDATE grants SET created_by = 'operator:carol' WHERE id = '{LAPSED}';

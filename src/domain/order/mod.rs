@@ -20,6 +20,7 @@ use super::wallet_key::WalletKey;
 
 mod bank_fees;
 mod filter;
+mod further;
 mod reason;
 mod state;
 mod timeline;

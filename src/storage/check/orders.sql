@@ -1,8 +1,13 @@
--- An order is completed exactly when money was applied to it, and credited what was applied less fee and tax. What is
--- payable is its amount with what comes on top.
+-- An order is completed exactly when money was applied to it, and credited what was applied less fee and tax. Where all
+-- of it was reversed, its amounts are those of the application that was reversed last. What is payable is its amount
+-- with what comes on top.
 WITH applied AS (
     SELECT order_id, count(*) AS applications, count(*) FILTER (WHERE amount > fee + tax) AS credits,
-           sum(amount - fee - tax) AS net, sum(amount) AS gross
+           sum(amount - fee - tax) AS brought,
+           coalesce(sum(amount - fee - tax) FILTER (WHERE reversed_at IS NULL),
+                    (array_agg(amount - fee - tax ORDER BY reversed_at DESC, applied_at))[1]) AS net,
+           coalesce(sum(amount) FILTER (WHERE reversed_at IS NULL),
+                    (array_agg(amount ORDER BY reversed_at DESC, applied_at))[1]) AS gross
     FROM payment_applications WHERE order_id IS NOT NULL GROUP BY order_id
 ), moved AS (
     SELECT order_id, count(*) AS transfers, sum(amount) AS amount
@@ -20,7 +25,7 @@ WITH applied AS (
                 ELSE coalesce(a.applications, 0) END AS proofs,
            CASE WHEN o.channel = 'balance' THEN coalesce(a.applications, 0)
                 ELSE coalesce(m.transfers, 0) END AS misplaced,
-           coalesce(a.credits, 0) AS credits, coalesce(a.net, 0) AS net,
+           coalesce(a.credits, 0) AS credits, coalesce(a.brought, 0) AS brought,
            coalesce(a.net, 0) + coalesce(m.amount, 0) AS received, o.received_amount,
            coalesce(a.gross, 0) + coalesce(m.amount, 0) AS gross,
            coalesce(r.entries, 0) AS entries, coalesce(r.amount, 0) AS recharged,
@@ -59,8 +64,8 @@ CROSS JOIN LATERAL (VALUES
     ('order_refunded', j.refunded_amount = j.refunded,
      trim_scale(j.refunded)::text, trim_scale(j.refunded_amount)::text),
     ('order_recharge_count', j.entries = j.credits, j.credits || ' entries', j.entries || ' entries'),
-    ('order_recharge_amount', j.entries = 0 OR j.recharged = j.net,
-     trim_scale(j.net)::text, trim_scale(j.recharged)::text)
+    ('order_recharge_amount', j.entries = 0 OR j.recharged = j.brought,
+     trim_scale(j.brought)::text, trim_scale(j.recharged)::text)
 ) AS v (rule, agrees, expected, found)
 WHERE NOT v.agrees
 UNION ALL

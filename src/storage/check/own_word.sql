@@ -6,8 +6,9 @@ WITH done AS (
     WHERE a.approved_by IS NOT NULL AND NOT a.second_needed
     UNION ALL
     SELECT CASE WHEN j.order_id IS NULL THEN 'adjustment' ELSE 'reversal' END, j.id, j.proposed_by, j.customer_id,
-           j.currency, coalesce(o.received_amount, abs(j.amount))
-    FROM adjustments j LEFT JOIN top_up_orders o ON o.id = j.order_id
+           j.currency, coalesce(a.amount, abs(j.amount))
+    FROM adjustments j
+    LEFT JOIN payment_applications a ON a.payment_id = j.payment_id AND a.n = j.application_n
     WHERE j.booked_at IS NOT NULL AND NOT j.second_needed
     UNION ALL
     SELECT 'refund', r.id, r.proposed_by, r.customer_id, r.currency, r.amount

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 
 use crate::app::orders::approve;
 use crate::app::orders::line::StatedTransfer;
-use crate::app::orders::{read, reject, reverse};
+use crate::app::orders::reverse::{self, NewReversal};
+use crate::app::orders::{read, reject};
 use crate::app::{App, Error, Problems};
 use crate::domain::adjustment::ReversalReach;
 use crate::domain::approval::Confirmed;
@@ -253,6 +254,9 @@ pub struct ReverseTopUpOrder {
     reason: Reason,
     /// Which wallets give the money. A second operator names the same as the first one.
     reach: ReversalReachName,
+    /// The `version` of the order that you have read. It is required where several transfers have served the order.
+    #[schema(minimum = 1, example = 3)]
+    version: Option<i64>,
 }
 
 /// Reverse a wrong approval
@@ -260,6 +264,9 @@ pub struct ReverseTopUpOrder {
 /// Takes back what was credited, from the wallets that `reach` names. The bank transfer is then free for the order that
 /// it belongs to, and whoever states it next states its amount anew. The order stays completed, and its `reason` says
 /// what happened. An amount above the threshold is only proposed (202) until a second operator asks for the same.
+///
+/// Where several transfers serve the order, it takes back the one that was applied last, and the amounts of the order
+/// are those of the others. The bonus goes with the first transfer.
 #[utoipa::path(
     tag = "admin-top-up-orders",
     operation_id = "adminReverseTopUpOrder",
@@ -269,7 +276,8 @@ pub struct ReverseTopUpOrder {
         (status = 200, description = "The order, reversed", body = TopUpOrder),
         (status = 202, description = "A second operator must confirm: nothing is taken back yet", body = TopUpOrder),
         (status = 409, description = "`not_a_bank_transfer`, `order_not_completed`, `order_refunded`, \
-            `approval_reversed`, `second_operator_needed` or `approval_mismatch`"),
+            `approval_reversed`, `second_operator_needed`, `approval_mismatch`, or `order_moved_on` when the order has \
+            another version by now"),
     ),
     security(("bearer" = ["operator:finance"]))
 )]
@@ -286,8 +294,9 @@ pub async fn reverse_top_up_order(
     let key = key.scoped(&caller, "reverse_top_up_order", request.path(), &body.bytes);
     let mut problems = Problems::new();
     let reason = body.value.reason.read(&mut problems, "/reason");
-    let reach = ReversalReach::from(body.value.reach);
-    let made = reverse::reverse(&app, &caller, id, &problems.into_result(reason)?, reach, &key).await?;
+    let (reach, version) = (ReversalReach::from(body.value.reach), body.value.version);
+    let new = reason.map(|reason| NewReversal { reason, reach, version });
+    let made = reverse::reverse(&app, &caller, id, &problems.into_result(new)?, &key).await?;
     let body = order_body_for_operator(&app, &made.value.order).await?;
     Ok(repeatable(&body, made.replayed, decided(made.value.awaiting_second)))
 }

@@ -85,7 +85,7 @@ impl From<ReversalReach> for ReversalReachName {
     }
 }
 
-/// The reversal of an approval. It waits for a second operator while `reversed_at` is null.
+/// The last reversal of an approval. It waits for a second operator while `reversed_at` is null.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrderReversal {
     reason: Reason,
