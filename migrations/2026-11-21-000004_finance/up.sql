@@ -79,9 +79,9 @@ CREATE TABLE usage_sums (
     CONSTRAINT usage_sums_counts CHECK (uses >= 0 AND reversals >= 0 AND uses + reversals > 0)
 );
 
--- Our papers: receipts for completed orders, credit notes for what went back of them, and cancellations of credit notes
--- whose refund failed or whose dispute was won after all. They are numbered without a gap for each series and year, in
--- the order in which things happened, by a worker after the commit, and never changed.
+-- Our papers: receipts for what completed orders received, credit notes for what went back of them, and cancellations
+-- of credit notes whose refund failed or whose dispute was won after all. They are numbered without a gap for each
+-- series and year, in the order in which things happened, by a worker after the commit, and never changed.
 CREATE TABLE paper_numbers (
     series text NOT NULL CONSTRAINT paper_numbers_series CHECK (series ~ '^[A-Z0-9-]{1,16}$'),
     year integer NOT NULL,
@@ -94,11 +94,14 @@ CREATE TABLE papers (
     series text NOT NULL,
     year integer NOT NULL,
     number bigint NOT NULL CONSTRAINT papers_number CHECK (number > 0),
-    -- What it is for: the order, the refund, the lost dispute or the correction that reversed an approval; or
-    -- `rfd_…:failed`, `dsp_…:won`.
+    -- What it is for: the order, a further application of a payment to it (`pay_…:n`), the refund, the lost dispute or
+    -- the correction that reversed an approval; or `rfd_…:failed`, `dsp_…:won`.
     source text NOT NULL CONSTRAINT papers_one_for_each_source UNIQUE,
     order_id uuid NOT NULL REFERENCES top_up_orders (id),
-    -- The receipt of the order, where this is not it.
+    -- The payment that it is about; and which application, where it is a receipt or reverses an approval.
+    payment_id uuid NOT NULL REFERENCES payments (id),
+    application_n integer,
+    -- The receipt of that payment, where this is none.
     receipt_id uuid REFERENCES papers (id),
     customer_id text NOT NULL,
     currency currency_code NOT NULL,
@@ -120,6 +123,9 @@ CREATE TABLE papers (
     e_invoice_url text,
     CONSTRAINT papers_number_once UNIQUE (series, year, number),
     CONSTRAINT papers_refer_to_their_receipt CHECK ((kind = 'receipt') = (receipt_id IS NULL)),
+    CONSTRAINT papers_of_application FOREIGN KEY (payment_id, application_n)
+        REFERENCES payment_applications (payment_id, n),
+    CONSTRAINT papers_receipts_are_of_applications CHECK (kind <> 'receipt' OR application_n IS NOT NULL),
     CONSTRAINT papers_parts CHECK (amount = credited + fee + tax),
     CONSTRAINT papers_e_invoice CHECK (e_invoice_url IS NULL OR e_invoice_number IS NOT NULL)
 );
@@ -149,8 +155,7 @@ SELECT p.happened_at, p.currency, o.product,
        s.sign * p.fee AS fee, s.sign * p.tax AS tax, s.sign * p.tax_included AS tax_included
 FROM papers p
 JOIN top_up_orders o ON o.id = p.order_id
-JOIN payment_applications a ON a.order_id = p.order_id
-JOIN payments m ON m.id = a.payment_id
+JOIN payments m ON m.id = p.payment_id
 CROSS JOIN LATERAL (SELECT CASE WHEN p.kind = 'credit_note' THEN -1 ELSE 1 END) AS s (sign)
 WHERE p.fee + p.tax + p.tax_included > 0;
 
@@ -179,6 +184,9 @@ CREATE TABLE papers_due (
     source text PRIMARY KEY,
     kind text NOT NULL CONSTRAINT papers_due_kind CHECK (kind IN ('receipt', 'credit_note', 'cancellation')),
     order_id uuid NOT NULL,
+    -- As in papers.
+    payment_id uuid NOT NULL,
+    application_n integer,
     happened_at timestamptz NOT NULL DEFAULT ledger_now(),
     -- Why it could not be issued, and when that is tried again. Others go on meanwhile.
     failure text,
@@ -187,27 +195,30 @@ CREATE TABLE papers_due (
 );
 CREATE INDEX papers_due_by_time ON papers_due (happened_at, source);
 
--- A product that is paid from the wallet is no sale: the money was receipted when it came in.
+-- Each application to an order has a receipt; that of the first one has the order's name. A product that is paid from
+-- the wallet is no sale: the money was receipted when it came in.
 CREATE FUNCTION receipt_is_due() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO papers_due (source, kind, order_id, happened_at)
-    VALUES ('tuo_' || replace(NEW.id::text, '-', ''), 'receipt', NEW.id, NEW.completed_at)
+    INSERT INTO papers_due (source, kind, order_id, payment_id, application_n, happened_at)
+    SELECT CASE WHEN EXISTS (SELECT FROM payment_applications a
+                             WHERE a.order_id = NEW.order_id
+                               AND (a.applied_at, a.payment_id, a.n) < (NEW.applied_at, NEW.payment_id, NEW.n))
+                THEN 'pay_' || replace(NEW.payment_id::text, '-', '') || ':' || NEW.n
+                ELSE 'tuo_' || replace(NEW.order_id::text, '-', '') END,
+           'receipt', NEW.order_id, NEW.payment_id, NEW.n, NEW.applied_at
     ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
-CREATE TRIGGER top_up_orders_receipted_new AFTER INSERT ON top_up_orders FOR EACH ROW
-    WHEN (NEW.status = 'completed' AND NEW.channel <> 'balance') EXECUTE FUNCTION receipt_is_due();
-CREATE TRIGGER top_up_orders_receipted AFTER UPDATE ON top_up_orders FOR EACH ROW
-    WHEN (NEW.status = 'completed' AND OLD.status <> 'completed' AND NEW.channel <> 'balance')
-    EXECUTE FUNCTION receipt_is_due();
+CREATE TRIGGER payment_applications_receipted AFTER INSERT ON payment_applications FOR EACH ROW
+    WHEN (NEW.order_id IS NOT NULL) EXECUTE FUNCTION receipt_is_due();
 
 CREATE FUNCTION credit_note_is_due() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     refund text := 'rfd_' || replace(NEW.id::text, '-', '');
 BEGIN
-    INSERT INTO papers_due (source, kind, order_id)
+    INSERT INTO papers_due (source, kind, order_id, payment_id)
     VALUES (refund || CASE NEW.status WHEN 'failed' THEN ':failed' ELSE '' END,
-            CASE NEW.status WHEN 'failed' THEN 'cancellation' ELSE 'credit_note' END, NEW.order_id)
+            CASE NEW.status WHEN 'failed' THEN 'cancellation' ELSE 'credit_note' END, NEW.order_id, NEW.payment_id)
     ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
@@ -228,10 +239,11 @@ DECLARE
         OR EXISTS (SELECT FROM papers WHERE source = dispute);
 BEGIN
     IF NEW.status = 'lost' AND NOT is_noted THEN
-        INSERT INTO papers_due (source, kind, order_id) VALUES (dispute, 'credit_note', NEW.order_id);
+        INSERT INTO papers_due (source, kind, order_id, payment_id)
+        VALUES (dispute, 'credit_note', NEW.order_id, NEW.payment_id);
     ELSIF NEW.status = 'won' AND is_noted THEN
-        INSERT INTO papers_due (source, kind, order_id)
-        VALUES (dispute || ':won', 'cancellation', NEW.order_id)
+        INSERT INTO papers_due (source, kind, order_id, payment_id)
+        VALUES (dispute || ':won', 'cancellation', NEW.order_id, NEW.payment_id)
         ON CONFLICT DO NOTHING;
     END IF;
     RETURN NULL;
@@ -245,8 +257,9 @@ CREATE TRIGGER disputes_credited AFTER UPDATE ON disputes FOR EACH ROW
 -- The approval was wrong: what was receipted never came.
 CREATE FUNCTION reversal_is_due() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO papers_due (source, kind, order_id, happened_at)
-    VALUES ('adj_' || replace(NEW.id::text, '-', ''), 'credit_note', NEW.order_id, NEW.booked_at)
+    INSERT INTO papers_due (source, kind, order_id, payment_id, application_n, happened_at)
+    VALUES ('adj_' || replace(NEW.id::text, '-', ''), 'credit_note', NEW.order_id, NEW.payment_id, NEW.application_n,
+            NEW.booked_at)
     ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;

@@ -11,10 +11,11 @@ use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::order::Order;
 use crate::domain::page::{Page, Rows};
-use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperRules};
+use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperRules, PaperSums};
+use crate::domain::payment::Application;
 use crate::domain::take_back::TakeBackId;
 use crate::storage::transaction::{savepoint, transact};
-use crate::storage::{Connection, audit, clock, disputes, ledger, orders, papers as store, refunds};
+use crate::storage::{Connection, applications, audit, clock, disputes, ledger, orders, papers as store, refunds};
 
 /// When a paper that could not be issued is tried again.
 const TRIED_AGAIN_AFTER: Duration = Duration::hours(1);
@@ -59,10 +60,20 @@ async fn issue_or_set_aside(conn: &mut Connection, rules: &PaperRules, due: &Due
 async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Result<(), Error> {
     let order = orders::find(conn, due.order_id).await?.ok_or(Error::Internal("the order of a paper that is due"))?;
     let earlier = store::of_order(conn, due.order_id).await?;
-    let receipt = earlier.iter().find(|paper| paper.kind == PaperKind::Receipt);
+    let applied = applications::of_order(conn, &order).await?;
+    // Of one payment that was applied twice, the last receipt.
+    let receipt = earlier.iter().rfind(|paper| due.refers_to(paper));
     let amounts = match (due.kind, receipt) {
-        (PaperKind::Receipt, _) => Some(PaperAmounts::of_order(&order)),
-        (PaperKind::CreditNote, Some(receipt)) => credit_note(conn, due, &order, receipt, &earlier).await?,
+        (PaperKind::Receipt, _) => {
+            let is_it = |one: &&Application| one.payment_id == due.payment_id && Some(one.n) == due.application;
+            let application = applied.iter().find(is_it);
+            let application = application.ok_or(Error::Internal("the application that a receipt is for"))?;
+            Some(PaperAmounts::received_by(application))
+        }
+        (PaperKind::CreditNote, Some(receipt)) => {
+            require_receipts(due, &applied, &earlier)?;
+            credit_note(conn, due, &order, receipt, &earlier).await?
+        }
         (PaperKind::Cancellation, Some(_)) => cancelled(conn, due, &earlier).await?,
         (PaperKind::CreditNote | PaperKind::Cancellation, None) => {
             return Err(Error::Internal("the receipt of an order of which something went back"));
@@ -76,6 +87,8 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
         number: store::next_number(conn, rules.series(due.kind), due.year).await?,
         source: due.source.clone(),
         order_id: due.order_id,
+        payment_id: due.payment_id,
+        application: due.application,
         receipt_id: receipt.map(|receipt| receipt.id).filter(|_| due.kind != PaperKind::Receipt),
         customer: order.customer.clone(),
         amounts,
@@ -89,8 +102,21 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
     Ok(store::issue(conn, &paper).await?)
 }
 
-/// What a credit note is over: a refund, a lost dispute, or all that is left of an order whose approval was wrong.
-/// `None` where other credit notes are over all of that.
+/// Requires that everything that was received before it has its receipt: a credit note is a share of all of it.
+fn require_receipts(due: &DuePaper, applied: &[Application], earlier: &[Paper]) -> Result<(), Error> {
+    let has_receipt = |one: &Application| {
+        let is_its = |paper: &Paper| (paper.payment_id, paper.application) == (one.payment_id, Some(one.n));
+        earlier.iter().any(|paper| paper.kind == PaperKind::Receipt && is_its(paper))
+    };
+    let mut before = applied.iter().filter(|one| one.applied_at <= due.happened_at);
+    match before.all(has_receipt) {
+        true => Ok(()),
+        false => Err(Error::Internal("the receipts of what an order received before something went back of it")),
+    }
+}
+
+/// What a credit note is over: a refund, a lost dispute, or an application whose approval was wrong. `None` where other
+/// credit notes are over all of that.
 async fn credit_note(
     conn: &mut Connection,
     due: &DuePaper,
@@ -98,13 +124,7 @@ async fn credit_note(
     receipt: &Paper,
     earlier: &[Paper],
 ) -> Result<Option<PaperAmounts>, Error> {
-    let receipt = receipt.amounts;
-    let before = earlier.iter().fold(PaperAmounts::zero(receipt.amount.currency()), |sum, paper| match paper.kind {
-        PaperKind::Receipt => sum,
-        PaperKind::CreditNote => sum.plus(paper.amounts),
-        PaperKind::Cancellation => sum.minus(paper.amounts),
-    });
-    let returned = match due.taken_back() {
+    let taken = match due.taken_back() {
         Some(TakeBackId::Refund(id)) => {
             let refund = refunds::find(conn, id).await?.ok_or(Error::Internal("the refund of a credit note"))?;
             refund.amount - refund.from_unapplied - refund.from_wallet
@@ -113,13 +133,15 @@ async fn credit_note(
             let dispute = disputes::find(conn, id).await?.ok_or(Error::Internal("the dispute of a credit note"))?;
             dispute.amount - dispute.from_unapplied - dispute.from_wallet
         }
-        Some(TakeBackId::Adjustment(_)) => {
-            return Ok(Some(receipt.minus(before)).filter(|rest| rest.amount.is_positive()));
-        }
+        // An approval is reversed only while nothing went back.
+        Some(TakeBackId::Adjustment(_)) => return Ok(Some(receipt.amounts)),
         None => return Err(Error::Internal("what a credit note is for")),
     };
-    let amount = receipt.creditable(before, returned);
-    Ok(amount.is_positive().then(|| receipt.of_return(before, amount, order.fee_refundable)))
+    // What went back is of one payment, and the parts are shares of all that the order received.
+    let of_payment = earlier.iter().filter(|paper| paper.payment_id == due.payment_id);
+    let amount = PaperSums::of(order.currency(), of_payment).creditable(taken);
+    let of_order = PaperSums::of(order.currency(), earlier);
+    Ok(amount.is_positive().then(|| of_order.received.of_return(of_order.returned, amount, order.fee_refundable)))
 }
 
 /// What a cancellation is over: its credit note. `None` where there was nothing to credit.
@@ -136,6 +158,8 @@ async fn cancelled(conn: &mut Connection, due: &DuePaper, earlier: &[Paper]) -> 
 #[derive(Debug, Clone)]
 pub struct OrderPapers {
     pub receipt: Paper,
+    /// Those for money that was applied to the order later.
+    pub further_receipts: Vec<Paper>,
     /// Its credit notes and their cancellations, the oldest first.
     pub credit_notes: Vec<Paper>,
 }
@@ -152,9 +176,11 @@ pub async fn of_order(
 ) -> Result<OrderPapers, Error> {
     let mut conn = app.pool.get().await?;
     let order = owned(&mut conn, caller, customer, order).await?;
-    let mut papers = store::of_order(&mut conn, order.id).await?.into_iter();
-    let receipt = papers.next().filter(|paper| paper.kind == PaperKind::Receipt).ok_or(Error::NotFound("receipt"))?;
-    Ok(OrderPapers { receipt, credit_notes: papers.collect() })
+    let papers = store::of_order(&mut conn, order.id).await?.into_iter();
+    let (receipts, credit_notes): (Vec<_>, Vec<_>) = papers.partition(|paper| paper.kind == PaperKind::Receipt);
+    let mut receipts = receipts.into_iter();
+    let receipt = receipts.next().ok_or(Error::NotFound("receipt"))?;
+    Ok(OrderPapers { receipt, further_receipts: receipts.collect(), credit_notes })
 }
 
 /// Reads a paper. A customer reads own ones.

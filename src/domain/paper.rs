@@ -1,5 +1,5 @@
-//! Our papers: receipts for completed orders, credit notes for what went back of them, and cancellations of credit
-//! notes whose refund failed or whose dispute was won after all.
+//! Our papers: receipts for what completed orders received, credit notes for what went back of them, and cancellations
+//! of credit notes whose refund failed or whose dispute was won after all.
 //!
 //! A paper is issued after the event that it is for, in the order of events. It gets the next number of its series and
 //! year, and never changes. The state's invoice is another paper; only its number and its file are noted here.
@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use super::country::Country;
 use super::customer::CustomerId;
-use super::money::Money;
-use super::order::{Division, Order};
+use super::money::{Currency, Money};
 use super::party::Party;
+use super::payment::Application;
 use super::take_back::TakeBackId;
 use super::tax::AppliedTax;
 
@@ -71,15 +71,15 @@ pub struct PaperAmounts {
 }
 
 impl PaperAmounts {
-    /// The amounts of the receipt of a completed order: the received amount, as it was divided.
+    /// The amounts of the receipt of an application to an order.
     #[must_use]
-    pub fn of_order(order: &Order) -> Self {
-        let Division { credited, fee, tax, tax_included, .. } = order.divide(order.received());
-        Self { amount: order.received(), fee, tax, credited, tax_included }
+    pub fn received_by(application: &Application) -> Self {
+        let Application { amount, fee, tax, tax_included, .. } = *application;
+        Self { amount, fee, tax, credited: application.credited(), tax_included }
     }
 
     #[must_use]
-    pub fn zero(currency: super::money::Currency) -> Self {
+    pub fn zero(currency: Currency) -> Self {
         let zero = Money::zero(currency);
         Self { amount: zero, fee: zero, tax: zero, credited: zero, tax_included: zero }
     }
@@ -104,13 +104,6 @@ impl PaperAmounts {
             credited: self.credited - other.credited,
             tax_included: self.tax_included - other.tax_included,
         }
-    }
-
-    /// What of a return of `amount` to the payer a credit note is over. Where a refund and a dispute are about the same
-    /// money, it is credited once. `self` is the receipt, and `before` the sum of the credit notes so far.
-    #[must_use]
-    pub fn creditable(self, before: Self, amount: Money) -> Money {
-        amount.min(self.amount - before.amount).or_zero()
     }
 
     /// The amounts of a credit note for a return of `amount` to the payer. `self` is the receipt, and `before` the sum
@@ -172,6 +165,10 @@ pub struct Paper {
     /// What it is for, as the API shows its id.
     pub source: String,
     pub order_id: Uuid,
+    /// The payment that it is about.
+    pub payment_id: Uuid,
+    /// Which application of it; `None` for what a refund or a dispute took back.
+    pub application: Option<i32>,
     /// The receipt that this paper refers to; `None` for a receipt.
     pub receipt_id: Option<Uuid>,
     pub customer: CustomerId,
@@ -186,18 +183,63 @@ pub struct Paper {
     pub e_invoice: Option<EInvoice>,
 }
 
+/// What an order received by its papers, or one of its payments, and what of that went back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaperSums {
+    /// The receipts, without those of reversed approvals: that money never came.
+    pub received: PaperAmounts,
+    /// The credit notes for what went back, without those that were cancelled.
+    pub returned: PaperAmounts,
+}
+
+impl PaperSums {
+    #[must_use]
+    pub fn of<'p>(currency: Currency, papers: impl IntoIterator<Item = &'p Paper>) -> Self {
+        let nothing = PaperAmounts::zero(currency);
+        let mut sums = Self { received: nothing, returned: nothing };
+        for paper in papers {
+            match paper.kind {
+                PaperKind::Receipt => sums.received = sums.received.plus(paper.amounts),
+                PaperKind::CreditNote if paper.application.is_some() => {
+                    sums.received = sums.received.minus(paper.amounts);
+                }
+                PaperKind::CreditNote => sums.returned = sums.returned.plus(paper.amounts),
+                PaperKind::Cancellation => sums.returned = sums.returned.minus(paper.amounts),
+            }
+        }
+        sums
+    }
+
+    /// What of a return of `amount` to the payer a credit note is over. Where a refund and a dispute are about the same
+    /// money, it is credited once.
+    #[must_use]
+    pub fn creditable(&self, amount: Money) -> Money {
+        amount.min(self.received.amount - self.returned.amount).or_zero()
+    }
+}
+
 /// What a paper is to be issued for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuePaper {
     pub source: String,
     pub kind: PaperKind,
     pub order_id: Uuid,
+    /// As in [`Paper`].
+    pub payment_id: Uuid,
+    pub application: Option<i32>,
     pub happened_at: DateTime<Utc>,
     /// The year in which it happened, in the time zone of the calendar.
     pub year: i32,
 }
 
 impl DuePaper {
+    /// Whether it is to refer to this paper: the receipt of the same money.
+    #[must_use]
+    pub fn refers_to(&self, paper: &Paper) -> bool {
+        let is_same = self.application.is_none() || self.application == paper.application;
+        paper.kind == PaperKind::Receipt && paper.payment_id == self.payment_id && is_same
+    }
+
     /// What went back, for a credit note.
     #[must_use]
     pub fn taken_back(&self) -> Option<TakeBackId> {
@@ -262,16 +304,53 @@ mod tests {
         assert_eq!(number.to_string(), "R-2026-000042");
     }
 
-    /// 100 are credited, a fee of 10 is kept, and 20.90 of tax are on top, 1.90 of them on the fee.
+    /// 100 are credited, with a fee of 10, and 20.90 of tax are on top, 1.90 of them on the fee.
+    fn taxed() -> PaperAmounts {
+        let (fee, tax, credited) = (usd(1_000), usd(2_090), usd(10_000));
+        PaperAmounts { amount: usd(13_090), fee, tax, credited, tax_included: usd(0) }
+    }
+
+    fn paper(kind: PaperKind, payment: u128, application: Option<i32>, cents: i64) -> Paper {
+        let nothing = PaperAmounts::zero(usd(0).currency());
+        Paper {
+            id: Uuid::nil(),
+            kind,
+            number: PaperNumber { series: "R".to_owned(), year: 2026, number: 1 },
+            source: String::new(),
+            order_id: Uuid::nil(),
+            payment_id: Uuid::from_u128(payment),
+            application,
+            receipt_id: None,
+            customer: CustomerId::new("alice").unwrap(),
+            amounts: PaperAmounts { amount: usd(cents), credited: usd(cents), ..nothing },
+            tax_rule: None,
+            happened_at: DateTime::UNIX_EPOCH,
+            issued_at: DateTime::UNIX_EPOCH,
+            seller: Party::default(),
+            buyer: None,
+            e_invoice: None,
+        }
+    }
+
+    /// A payment of 100 and one of 50. Of the first 30 were refunded, and another refund failed; a transfer of 20 never
+    /// came. A dispute over 100 of the first payment is credited as far as the refund was not.
+    #[test]
+    fn money_of_a_payment_is_credited_once() {
+        use PaperKind::{Cancellation, CreditNote, Receipt};
+        let receipts = [(1, Some(1), 10_000), (2, Some(1), 5_000), (1, Some(2), 2_000)];
+        let mut papers: Vec<Paper> = receipts.map(|(of, n, cents)| paper(Receipt, of, n, cents)).into();
+        papers.push(paper(CreditNote, 1, Some(2), 2_000));
+        papers.extend([(CreditNote, 3_000), (CreditNote, 500), (Cancellation, 500)].map(|(k, c)| paper(k, 1, None, c)));
+        let currency = usd(0).currency();
+        let of_payment = PaperSums::of(currency, papers.iter().filter(|paper| paper.payment_id == Uuid::from_u128(1)));
+        assert_eq!((of_payment.creditable(usd(10_000)), of_payment.creditable(usd(10))), (usd(7_000), usd(10)));
+        let of_order = PaperSums::of(currency, &papers);
+        assert_eq!((of_order.received.amount, of_order.returned.amount), (usd(15_000), usd(3_000)));
+    }
+
     #[test]
     fn a_fee_that_is_kept_is_in_no_credit_note() {
-        let receipt = PaperAmounts {
-            amount: usd(13_090),
-            fee: usd(1_000),
-            tax: usd(2_090),
-            credited: usd(10_000),
-            tax_included: usd(0),
-        };
+        let receipt = taxed();
         let nothing = PaperAmounts::zero(receipt.amount.currency());
         let note = receipt.of_return(nothing, usd(11_900), false);
         assert_eq!((note.fee, note.tax, note.credited), (usd(0), usd(1_900), usd(10_000)));
@@ -280,13 +359,7 @@ mod tests {
     /// The same receipt, of which the company gave all back, at once and in two parts.
     #[test]
     fn a_fee_that_the_company_gave_back_is_in_a_credit_note() {
-        let receipt = PaperAmounts {
-            amount: usd(13_090),
-            fee: usd(1_000),
-            tax: usd(2_090),
-            credited: usd(10_000),
-            tax_included: usd(0),
-        };
+        let receipt = taxed();
         let nothing = PaperAmounts::zero(receipt.amount.currency());
         assert_eq!(receipt.of_return(nothing, receipt.amount, false), receipt);
         let first = receipt.of_return(nothing, usd(11_900), false);

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Int4, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Int4, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -47,7 +47,7 @@ struct Due {
 
 impl Statement for Due {
     const TEXT: &'static str = include_str!("sql/due_papers.sql");
-    type Row = (Text, Text, SqlUuid, Timestamptz, Int4);
+    type Row = (Text, Text, SqlUuid, SqlUuid, Nullable<Int4>, Timestamptz, Int4);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Timestamptz, _>(&self.before)?;
@@ -60,6 +60,8 @@ struct DueRow {
     source: String,
     kind: String,
     order_id: Uuid,
+    payment_id: Uuid,
+    application_n: Option<i32>,
     happened_at: DateTime<Utc>,
     year: i32,
 }
@@ -83,6 +85,8 @@ pub async fn due(
             kind: kind_from_column(&row.kind)?,
             source: row.source,
             order_id: row.order_id,
+            payment_id: row.payment_id,
+            application: row.application_n,
             happened_at: row.happened_at,
             year: row.year,
         })
@@ -159,6 +163,8 @@ struct PaperRow {
     number: i64,
     source: String,
     order_id: Uuid,
+    payment_id: Uuid,
+    application_n: Option<i32>,
     receipt_id: Option<Uuid>,
     customer_id: String,
     currency: String,
@@ -189,6 +195,8 @@ impl TryFrom<PaperRow> for Paper {
             number: PaperNumber { series: row.series, year: row.year, number: row.number },
             source: row.source,
             order_id: row.order_id,
+            payment_id: row.payment_id,
+            application: row.application_n,
             receipt_id: row.receipt_id,
             customer: customer_from_column(&row.customer_id)?,
             amounts: PaperAmounts {
@@ -222,6 +230,8 @@ pub async fn issue(conn: &mut AsyncPgConnection, paper: &Paper) -> Result<(), St
         number: paper.number.number,
         source: paper.source.clone(),
         order_id: paper.order_id,
+        payment_id: paper.payment_id,
+        application_n: paper.application,
         receipt_id: paper.receipt_id,
         customer_id: paper.customer.as_str().to_owned(),
         currency: amounts.amount.currency().code().to_owned(),
@@ -242,7 +252,7 @@ pub async fn issue(conn: &mut AsyncPgConnection, paper: &Paper) -> Result<(), St
     remove_due(conn, &paper.source).await
 }
 
-/// The papers of an order, in the order in which they were issued: the receipt first.
+/// The papers of an order, its receipts first, in the order in which things happened.
 ///
 /// # Errors
 /// Database errors.

@@ -172,6 +172,7 @@ async fn a_lost_dispute_has_a_credit_note() {
     let notes = found["credit_notes"].as_array().unwrap();
     assert_eq!(notes.iter().map(|note| &note["amount"]).collect::<Vec<_>>(), ["30.00", "70.00"]);
     assert!(notes[1]["source"].as_str().unwrap().starts_with("dsp_"), "{}", found.text);
+    assert_eq!(notes[1]["receipt_id"], found["receipt"]["id"]);
     for figure in ["fee", "tax", "credited"] {
         let sum: Decimal = notes.iter().map(|note| amount(&note[figure])).sum();
         assert_eq!(sum, amount(&found["receipt"][figure]), "{figure}");

@@ -216,14 +216,17 @@ FROM generate_series(1, 3000) n;
 SET session_replication_role = origin;
 
 -- Papers: those that are due are due much later, and others were issued.
-INSERT INTO papers_due (source, kind, order_id, happened_at)
-SELECT 'tuo_y' || n, 'receipt', md5('o' || n)::uuid, '2126-01-01'::timestamptz + n * interval '1 second'
+INSERT INTO papers_due (source, kind, order_id, payment_id, happened_at)
+SELECT 'tuo_y' || n, 'receipt', md5('o' || n)::uuid, md5('p' || n)::uuid,
+       '2126-01-01'::timestamptz + n * interval '1 second'
 FROM generate_series(1, 20000) n;
-INSERT INTO papers (id, kind, series, year, number, source, order_id, customer_id, currency, amount, fee, tax, credited,
-                    tax_included, happened_at, issued_at, seller)
-SELECT md5('pp' || n)::uuid, 'receipt', 'R', 2025, n, 'tuo_x' || n, md5('o' || n)::uuid, 'customer-' || 1 + n % 3000,
-       'USD', 1, 0, 0, 1, 0, '2026-01-01', '2026-01-01'::timestamptz + n * interval '1 second', '{"name": "x"}'
-FROM generate_series(1, 20000) n;
+INSERT INTO papers (id, kind, series, year, number, source, order_id, payment_id, application_n, customer_id, currency,
+                    amount, fee, tax, credited, tax_included, happened_at, issued_at, seller)
+SELECT md5('pp' || n)::uuid, 'receipt', 'R', 2025, n, 'tuo_x' || n, md5('o' || n)::uuid, md5('p' || n)::uuid, 1,
+       'customer-' || 1 + n % 3000, 'USD', 1, 0, 0, 1, 0, '2026-01-01',
+       '2026-01-01'::timestamptz + n * interval '1 second', '{"name": "x"}'
+FROM generate_series(1, 20000) n
+WHERE n % 1000 <> 0;
 
 -- Folded days: the last year, so that no worker folds now. A fold looks into each wallet, and the log would tell each
 -- look.

@@ -3,27 +3,41 @@ WITH counted AS (
     SELECT series, year, count(*) AS papers, max(number) AS highest, min(number) AS lowest
     FROM papers
     GROUP BY series, year
+), applied AS (
+    -- The receipt of the first application to an order has the order's name.
+    SELECT CASE WHEN row_number() OVER (PARTITION BY order_id ORDER BY applied_at, payment_id, n) = 1
+                THEN 'tuo_' || replace(order_id::text, '-', '')
+                ELSE 'pay_' || replace(payment_id::text, '-', '') || ':' || n END AS source,
+           customer_id, order_id, payment_id, n, amount, fee, tax, tax_included
+    FROM payment_applications
+    WHERE order_id IS NOT NULL
 ), sources AS (
-    SELECT 'tuo_' || replace(id::text, '-', '') AS source, customer_id, received_amount AS amount
-    FROM top_up_orders
-    WHERE status = 'completed' AND channel <> 'balance'
+    SELECT source, customer_id, payment_id, amount
+    FROM applied
     UNION ALL
-    -- Where a lost dispute was credited, too, the papers are over the same money once.
-    SELECT 'rfd_' || replace(id::text, '-', ''), customer_id, amount - from_unapplied - from_wallet
+    -- Where a lost dispute of the payment was credited, too, the papers are over the same money once.
+    SELECT 'rfd_' || replace(id::text, '-', ''), customer_id, payment_id, amount - from_unapplied - from_wallet
     FROM refunds r
     WHERE status = 'succeeded' AND order_id IS NOT NULL AND amount > from_unapplied + from_wallet
-      AND NOT EXISTS (SELECT FROM papers p WHERE p.order_id = r.order_id AND p.source LIKE 'dsp\_%')
+      AND NOT EXISTS (SELECT FROM papers p WHERE p.payment_id = r.payment_id AND p.source LIKE 'dsp\_%')
     UNION ALL
     -- One beside others can get another share of the payment later.
-    SELECT 'dsp_' || replace(id::text, '-', ''), customer_id, amount - from_unapplied - from_wallet
+    SELECT 'dsp_' || replace(id::text, '-', ''), customer_id, payment_id, amount - from_unapplied - from_wallet
     FROM disputes d
     WHERE status = 'lost' AND order_id IS NOT NULL AND amount > from_unapplied + from_wallet
       AND NOT EXISTS (SELECT FROM refunds r WHERE r.payment_id = d.payment_id)
       AND NOT EXISTS (SELECT FROM disputes o WHERE o.payment_id = d.payment_id AND o.id <> d.id)
     UNION ALL
-    SELECT 'adj_' || replace(id::text, '-', ''), customer_id, NULL
-    FROM adjustments
-    WHERE booked_at IS NOT NULL AND order_id IS NOT NULL
+    SELECT 'adj_' || replace(j.id::text, '-', ''), j.customer_id, j.payment_id, a.amount
+    FROM adjustments j
+    JOIN payment_applications a ON a.payment_id = j.payment_id AND a.n = j.application_n
+    WHERE j.booked_at IS NOT NULL AND j.order_id IS NOT NULL
+), receipted AS (
+    SELECT order_id, customer_id, sum(amount) AS amount, sum(credited) AS credited, sum(fee) AS fee, sum(tax) AS tax,
+           sum(tax_included) AS tax_included
+    FROM papers
+    WHERE kind = 'receipt'
+    GROUP BY order_id, customer_id
 ), returned AS (
     SELECT p.order_id, sum(s.sign * p.amount) AS amount, sum(s.sign * p.credited) AS credited,
            sum(s.sign * p.fee) AS fee, sum(s.sign * p.tax) AS tax, sum(s.sign * p.tax_included) AS tax_included
@@ -49,31 +63,35 @@ FROM papers_due d
 LEFT JOIN top_up_orders o ON o.id = d.order_id
 WHERE d.failure IS NOT NULL
 UNION ALL
-SELECT 'paper_amount', p.source, p.customer_id, trim_scale(s.amount)::text, trim_scale(p.amount)::text
+SELECT 'paper_amount', p.source, p.customer_id,
+       trim_scale(s.amount) || ' of pay_' || replace(s.payment_id::text, '-', ''),
+       trim_scale(p.amount) || ' of pay_' || replace(p.payment_id::text, '-', '')
 FROM papers p
-JOIN sources s USING (source)
-WHERE p.amount <> s.amount
+JOIN sources s ON s.source = p.source
+WHERE (p.amount, p.payment_id) IS DISTINCT FROM (s.amount, s.payment_id)
 UNION ALL
 SELECT 'paper_receipt', p.source, p.customer_id,
        concat_ws(', ', trim_scale(a.amount), trim_scale(a.fee), trim_scale(a.tax), trim_scale(a.tax_included)),
        concat_ws(', ', trim_scale(p.amount), trim_scale(p.fee), trim_scale(p.tax), trim_scale(p.tax_included))
 FROM papers p
-LEFT JOIN payment_applications a ON a.order_id = p.order_id
+LEFT JOIN applied a ON a.source = p.source
 WHERE p.kind = 'receipt'
-  AND (p.amount, p.fee, p.tax, p.tax_included) IS DISTINCT FROM (a.amount, a.fee, a.tax, a.tax_included)
+  AND (p.order_id, p.payment_id, p.application_n, p.amount, p.fee, p.tax, p.tax_included)
+      IS DISTINCT FROM (a.order_id, a.payment_id, a.n, a.amount, a.fee, a.tax, a.tax_included)
 UNION ALL
 SELECT 'paper_credited', 'tuo_' || replace(o.id::text, '-', ''), o.customer_id,
-       'at most ' || trim_scale(o.received_amount)::text, trim_scale(b.amount)::text
+       'at most ' || trim_scale(coalesce(r.amount, 0)), trim_scale(b.amount)::text
 FROM returned b
 JOIN top_up_orders o ON o.id = b.order_id
-WHERE b.amount > o.received_amount OR b.amount < 0
+LEFT JOIN receipted r ON r.order_id = b.order_id
+WHERE b.amount > coalesce(r.amount, 0) OR b.amount < 0
 UNION ALL
 SELECT 'paper_parts', 'tuo_' || replace(r.order_id::text, '-', ''), r.customer_id,
        'at most ' || concat_ws(', ', trim_scale(r.credited), trim_scale(r.fee), trim_scale(r.tax),
                                trim_scale(r.tax_included)),
        concat_ws(', ', trim_scale(b.credited), trim_scale(b.fee), trim_scale(b.tax), trim_scale(b.tax_included))
 FROM returned b
-JOIN papers r ON r.order_id = b.order_id AND r.kind = 'receipt'
+JOIN receipted r ON r.order_id = b.order_id
 WHERE b.credited NOT BETWEEN 0 AND r.credited
    OR b.fee NOT BETWEEN 0 AND r.fee
    OR b.tax NOT BETWEEN 0 AND r.tax

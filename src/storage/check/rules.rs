@@ -248,13 +248,13 @@ pub const STEPS: &[Step] = &[
             rule("paper_numbers", "the papers of a series and year are numbered from 1 without a gap"),
             rule(
                 "paper_of_each",
-                "every completed order, refund, lost dispute and reversed approval has its paper, or it is due",
+                "all money of orders, each refund, lost dispute and reversed approval has its paper, or it is due",
             ),
             rule("paper_issued", "no paper was set aside because it could not be issued"),
-            rule("paper_amount", "a paper is over the amount that was received, or went back"),
-            rule("paper_receipt", "an order's receipt is over its payment, with the fee and tax that were kept of it"),
-            rule("paper_credited", "no more of an order is credited by papers than was received for it"),
-            rule("paper_parts", "the credit, fee and tax of an order's credit notes are at most its receipt's"),
+            rule("paper_amount", "a paper is over the amount that was received, or went back, and names its payment"),
+            rule("paper_receipt", "a receipt is over what a payment brought, with the fee and tax kept of it"),
+            rule("paper_credited", "no more of an order is credited by papers than was receipted for it"),
+            rule("paper_parts", "the credit, fee and tax of an order's credit notes are at most its receipts'"),
         ],
     },
 ];

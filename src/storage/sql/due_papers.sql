@@ -5,7 +5,7 @@
 -- $2 bigint at most this many
 --
 -- Returns the columns of `DueRow`.
-SELECT d.source, d.kind, d.order_id, d.happened_at,
+SELECT d.source, d.kind, d.order_id, d.payment_id, d.application_n, d.happened_at,
        extract(year FROM d.happened_at AT TIME ZONE c.time_zone)::integer
 FROM papers_due d
 CROSS JOIN calendar c

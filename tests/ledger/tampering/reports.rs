@@ -10,7 +10,7 @@ use topup::storage::clock;
 use topup::storage::reports::{NextDay, fold, next_day};
 
 use super::{found_after, unguarded};
-use crate::fixture::{BALANCE_ORDER, ORDER, ORDER_TRANSFER, REFUND, TRANSFER, shown};
+use crate::fixture::{BALANCE_ORDER, CLAIMING_DISPUTE, ORDER, ORDER_TRANSFER, PAYMENT, REFUND, TRANSFER, shown};
 use crate::support::answers;
 
 pub(super) const RULES: [&str; 11] = [
@@ -158,18 +158,19 @@ async fn an_order_and_the_transfer_that_paid_it_name_each_other() {
 /// Papers for an order of 100 and a refund of 7 of it.
 fn issued() -> String {
     let (receipt, note) = (shown("tuo", ORDER), shown("rfd", REFUND));
-    let paper = |kind: &str, series: &str, source: &str, receipt: &str, parts: &str| {
+    let paper = |kind: &str, series: &str, source: &str, (application, receipt): (&str, &str), parts: &str| {
         format!(
-            "INSERT INTO papers (id, kind, series, year, number, source, order_id, receipt_id, customer_id, currency,
-                                 amount, fee, tax, credited, tax_included, happened_at, seller)
-             VALUES (gen_random_uuid(), '{kind}', '{series}', 2026, 1, '{source}', '{ORDER}', {receipt}, 'alice', 'USD',
-                     {parts}, 0, now(), '{{\"name\": \"x\"}}');
+            "INSERT INTO papers (id, kind, series, year, number, source, order_id, payment_id, application_n,
+                                 receipt_id, customer_id, currency, amount, fee, tax, credited, tax_included,
+                                 happened_at, seller)
+             VALUES (gen_random_uuid(), '{kind}', '{series}', 2026, 1, '{source}', '{ORDER}', '{PAYMENT}',
+                     {application}, {receipt}, 'alice', 'USD', {parts}, 0, now(), '{{\"name\": \"x\"}}');
              INSERT INTO paper_numbers (series, year, last) VALUES ('{series}', 2026, 1);
              DELETE FROM papers_due WHERE source = '{source}';"
         )
     };
-    paper("receipt", "R", &receipt, "NULL", "100, 2, 1, 97")
-        + &paper("credit_note", "C", &note, "(SELECT id FROM papers)", "7, 0.14, 0.07, 6.79")
+    paper("receipt", "R", &receipt, ("1", "NULL"), "100, 2, 1, 97")
+        + &paper("credit_note", "C", &note, ("NULL", "(SELECT id FROM papers)"), "7, 0.14, 0.07, 6.79")
 }
 
 #[tokio::test]
@@ -178,7 +179,7 @@ async fn whatever_is_tampered_with_in_papers_is_named() {
     let issued = issued();
     let untouched = found_after(&mut conn, &issued).await;
     assert!(untouched.is_clean(), "{:#?}", untouched.disagreements);
-    let (receipt, note) = (shown("tuo", ORDER), shown("rfd", REFUND));
+    let (receipt, note, dispute) = (shown("tuo", ORDER), shown("rfd", REFUND), shown("dsp", CLAIMING_DISPUTE));
     for (rule, subject, sql) in [
         ("paper_numbers", "R-2026", "UPDATE papers SET number = 2 WHERE kind = 'receipt'"),
         ("paper_numbers", "R-2026", "UPDATE paper_numbers SET last = 2 WHERE series = 'R'"),
@@ -187,6 +188,7 @@ async fn whatever_is_tampered_with_in_papers_is_named() {
         ("paper_of_each", note.as_str(), "DELETE FROM papers WHERE kind = 'credit_note'"),
         ("paper_of_each", &receipt, "UPDATE papers SET source = 'tuo_x' WHERE kind = 'receipt'"),
         ("paper_of_each", "tuo_00000000000070008000000000000002", "DELETE FROM papers_due"),
+        ("paper_of_each", &dispute, "DELETE FROM papers_due WHERE source LIKE 'dsp%'"),
         (
             "paper_issued",
             "tuo_00000000000070008000000000000002",
@@ -194,6 +196,12 @@ async fn whatever_is_tampered_with_in_papers_is_named() {
         ),
         ("paper_amount", &receipt, "UPDATE papers SET amount = 101, fee = 3 WHERE kind = 'receipt'"),
         ("paper_amount", &note, "UPDATE papers SET amount = 8 WHERE kind = 'credit_note'"),
+        (
+            "paper_amount",
+            &note,
+            "UPDATE papers SET payment_id = (SELECT payment_id FROM approvals) WHERE kind = 'credit_note'",
+        ),
+        ("paper_receipt", &receipt, "UPDATE papers SET application_n = 2 WHERE kind = 'receipt'"),
         ("paper_receipt", &receipt, "UPDATE papers SET fee = 3, credited = 96 WHERE kind = 'receipt'"),
         ("paper_receipt", &receipt, "UPDATE papers SET tax_included = 1 WHERE kind = 'receipt'"),
         ("paper_receipt", &receipt, "UPDATE payment_applications SET tax = 2 WHERE fee = 2"),

@@ -13,7 +13,7 @@ use crate::http::edge::wire::{
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaperKind {
-    /// For a completed order.
+    /// For what a completed order received.
     Receipt,
     /// For what went back of an order.
     CreditNote,
@@ -50,9 +50,10 @@ pub struct Paper {
     customer_id: CustomerIdText,
     /// The order that it belongs to.
     order_id: TopUpOrderId,
-    /// The receipt of the order; null if this is it.
+    /// The receipt that it refers to; null for a receipt.
     receipt_id: Option<PaperId>,
-    /// What it is for: the order, the refund, the lost dispute, or the correction that reversed an approval.
+    /// What it is for: the order, money that was applied to it later (`pay_…:n`), the refund, the lost dispute, or the
+    /// correction that reversed an approval.
     #[schema(max_length = 64, example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
     source: String,
     currency: CurrencyCode,

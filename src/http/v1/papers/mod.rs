@@ -21,6 +21,9 @@ use crate::http::edge::wire::{CustomerIdText, PaperId};
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrderPapers {
     receipt: Paper,
+    /// The receipts for money that was applied to the order after it was completed, the oldest first.
+    #[schema(max_items = 100)]
+    further_receipts: Vec<Paper>,
     /// Its credit notes and their cancellations, the oldest first.
     #[schema(max_items = 1000)]
     credit_notes: Vec<Paper>,
@@ -28,8 +31,8 @@ pub struct OrderPapers {
 
 /// Get the receipt of an order
 ///
-/// The receipt of a completed order, and a credit note for each refund. A receipt is issued some seconds after the
-/// order is completed; until then this is 404. An order that was paid from the wallet has none.
+/// The receipts of a completed order, and credit notes for what went back of it. A receipt is issued some seconds after
+/// the order is completed; until then this is 404. An order that was paid from the wallet has none.
 #[utoipa::path(
     tag = "papers",
     operation_id = "getReceipt",
@@ -47,6 +50,7 @@ pub async fn get_receipt(
     let found = papers::of_order(&app, &caller, query.named()?.as_ref(), path.order_id.named()).await?;
     Ok(HttpResponse::Ok().json(OrderPapers {
         receipt: Paper::from(&found.receipt),
+        further_receipts: found.further_receipts.iter().map(Paper::from).collect(),
         credit_notes: found.credit_notes.iter().map(Paper::from).collect(),
     }))
 }
