@@ -44,6 +44,7 @@ mod feed_readers;
 mod filters;
 mod finding;
 mod freezes;
+mod further;
 mod grants;
 mod guards;
 mod hang_up;

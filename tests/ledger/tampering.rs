@@ -1,6 +1,7 @@
 //! Every rule is broken once, behind the ledger's back, and must be reported with its subject.
 
 mod closings;
+mod further;
 mod operators;
 mod reports;
 mod review;

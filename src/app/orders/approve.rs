@@ -75,7 +75,10 @@ fn check_state(order: &Order, statement: &StatedTransfer) -> Result<(), Error> {
         return Err(Error::conflict(Code::NotABankTransfer, "only bank transfers are approved by hand"));
     }
     match order.status() {
-        OrderStatus::Completed => Err(Error::conflict(Code::OrderAlreadyCompleted, "this order has been credited")),
+        OrderStatus::Completed => {
+            let detail = "this order has been credited; apply a further transfer as an unapplied payment";
+            Err(Error::conflict(Code::OrderAlreadyCompleted, detail))
+        }
         // The clock closed an expired order, not a person. Verified money always wins.
         OrderStatus::Pending | OrderStatus::Processing | OrderStatus::Expired => Ok(()),
         closed if !statement.accept_late => Err(Error::conflict(

@@ -7,22 +7,21 @@
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
+mod crediting;
+pub(in crate::app) mod further;
 pub(in crate::app) mod recording;
 
+use self::crediting::{NotCredited, credit};
 use super::catalogue::bonus_tiers;
 use super::{App, Error};
 use crate::domain::attempt::{Attempt, AttemptStatus};
 use crate::domain::code::Code;
 use crate::domain::money::Money;
-use crate::domain::movement::OfOrder;
-use crate::domain::movement::bonus::Bonus;
-use crate::domain::movement::top_up::{AppliedPayment, top_up};
-use crate::domain::order::{Awaited, Completion, Division, FailedBy, Order, OrderState, OrderStatus, Verdict, judge};
-use crate::domain::payment::{Application, Observation, Payment, ProviderName};
-use crate::domain::posting::{PostingOutcome, Refusal};
+use crate::domain::order::{Awaited, Completion, FailedBy, Order, OrderState, OrderStatus, Verdict, judge};
+use crate::domain::payment::{Observation, Payment, ProviderName};
 use crate::providers::AttemptRef;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, applications, attempts, clock, disputes, ledger, orders, payments};
+use crate::storage::{Connection, attempts, clock, disputes, orders, payments};
 
 /// What an observation led to.
 #[derive(Debug, Clone, PartialEq)]
@@ -293,25 +292,7 @@ pub async fn complete(
     received: Money,
     actor: &str,
 ) -> Result<(), Error> {
-    try_complete(conn, order, payment, received, actor).await.map_err(|why| match why {
-        NotCredited::Refused(refusal) => Error::refused(refusal),
-        NotCredited::Failed(error) => error,
-    })
-}
-
-/// Why an order was not credited.
-#[derive(Debug)]
-pub(super) enum NotCredited {
-    /// A rule of the ledger refuses it, and would do so again.
-    Refused(Refusal),
-    /// Anything else, which may pass.
-    Failed(Error),
-}
-
-impl<E: Into<Error>> From<E> for NotCredited {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
+    try_complete(conn, order, payment, received, actor).await.map_err(NotCredited::into_error)
 }
 
 /// Like [`complete`], for a caller that goes on when the ledger refuses. It must undo what was written before that.
@@ -327,60 +308,12 @@ pub(super) async fn try_complete(
 ) -> Result<(), NotCredited> {
     bonus_tiers::withhold_reserved(conn, order).await?;
     let division = order.divide(received);
-    let n = applications::next_number(conn, payment.id).await?;
-    let wallet_id = credit(conn, order, payment, n, division).await?;
-    let now = clock::now(conn).await?;
-    let application = Application {
-        payment_id: payment.id,
-        n,
-        order_id: Some(order.id),
-        customer: order.customer.clone(),
-        wallet_id,
-        amount: received,
-        fee: division.fee,
-        tax: division.tax,
-        tax_included: division.tax_included,
-        applied_by: actor.to_owned(),
-        applied_at: now,
-        reversed_at: None,
-    };
-    applications::insert(conn, &application).await?;
-
+    let credited = credit(conn, order, payment, (received, division), actor).await?;
     let detail = credit_detail(order, division.credited);
     (order.credited_amount, order.bonus) = (division.credited, division.bonus);
-    move_to(conn, order, OrderState::Completed(Completion { at: now, received }), None, actor).await?;
+    let completed = OrderState::Completed(Completion { at: credited.applied_at, received });
+    move_to(conn, order, completed, None, actor).await?;
     Ok(orders::add_to_timeline(conn, order, "credited", actor, Some(&detail)).await?)
-}
-
-/// Books the credit and the bonus of an order. Returns the wallet.
-async fn credit(
-    conn: &mut Connection,
-    order: &Order,
-    payment: &Payment,
-    n: i32,
-    division: Division,
-) -> Result<Uuid, NotCredited> {
-    let bonus = Some(division.bonus).filter(|bonus| bonus.is_positive());
-    let expires_at = order.bonus_terms.expires_at(clock::now(conn).await?);
-    let bonus = bonus.map(|amount| Bonus { grant_id: Uuid::now_v7(), amount, expires_at });
-    let applied = AppliedPayment {
-        id: payment.id,
-        application: i64::from(n),
-        provider: payment.provider,
-        merchant_account: &payment.merchant_account,
-    };
-    let postings = top_up(OfOrder::from(order), applied, division.credited, bonus);
-    let mut wallet_id = None;
-    for outcome in ledger::post(conn, &postings).await? {
-        match outcome {
-            PostingOutcome::Booked(booked) => wallet_id = wallet_id.or(booked.entry.map(|entry| entry.wallet_id)),
-            PostingOutcome::Replayed(_) => {
-                return Err(Error::conflict(Code::AlreadyCredited, "this payment was credited before").into());
-            }
-            PostingOutcome::Refused(refusal) => return Err(NotCredited::Refused(refusal)),
-        }
-    }
-    Ok(wallet_id.ok_or(Error::Internal("an entry for the credit of an order"))?)
 }
 
 /// The timeline's text for a credit. It says so when the order was closed before the money arrived.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::{NotCredited, SettlementStep, Withheld};
+use super::crediting::NotCredited;
+use super::{SettlementStep, Withheld};
 use crate::app::{App, Error, closings, settlement};
 use crate::domain::closing;
 use crate::domain::order::Order;

@@ -3,6 +3,7 @@
 use chrono::Duration;
 use uuid::Uuid;
 
+use crate::app::settlement::further::complete_further;
 use crate::app::{Error, payouts, refunds, settlement};
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
@@ -11,7 +12,7 @@ use crate::domain::money::Money;
 use crate::domain::movement::top_up::{AppliedPayment, top_up_without_order};
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::own_word::ProposalEnd;
-use crate::domain::payment::{Application, Payment, ProviderName};
+use crate::domain::payment::{Application, Channel, Payment, ProviderName};
 use crate::domain::posting::PostingOutcome;
 use crate::domain::product::Product;
 use crate::domain::refund::{Refund, RefundState};
@@ -74,7 +75,8 @@ async fn note(
 }
 
 /// Completes an order with a payment that the company made for another purpose, or with another amount. A company's
-/// payment serves one order: what the company takes back is taken from that one.
+/// payment serves one order: what the company takes back is taken from that one. A bank transfer for a completed order
+/// by bank transfer is credited beside what was credited before.
 async fn complete(
     conn: &mut Connection,
     order: &mut Order,
@@ -82,7 +84,9 @@ async fn complete(
     amount: Money,
     actor: &str,
 ) -> Result<(), Error> {
-    if order.status() == OrderStatus::Completed {
+    let by_bank = payment.provider == ProviderName::BankTransfer;
+    let is_completed = order.status() == OrderStatus::Completed;
+    if is_completed && !(by_bank && order.channel == Channel::BankTransfer) {
         let detail = "this order has been credited; apply the money to the customer's wallet";
         return Err(Error::conflict(Code::OrderAlreadyCompleted, detail));
     }
@@ -90,7 +94,12 @@ async fn complete(
     if order.currency() != amount.currency() {
         return Err(wrong(Code::CurrencyMismatch, "is in another currency than the payment"));
     }
-    if payment.provider == ProviderName::BankTransfer {
+    if is_completed {
+        payment.apply(amount);
+        payments::update_applied(conn, &payment).await?;
+        return complete_further(conn, order, &payment, amount, actor).await;
+    }
+    if by_bank {
         return Err(wrong(Code::InvalidValue, "is credited by its approval, which names the bank's transaction"));
     }
     if order.provider != payment.provider || order.merchant_account != payment.merchant_account {

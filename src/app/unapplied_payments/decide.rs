@@ -49,8 +49,8 @@ pub struct NewDecision {
 /// Decides about unapplied money, or proposes to. Each part of it is applied or returned once.
 ///
 /// # Errors
-/// 404; 409 `nothing_unapplied`, `decision_waiting`, `order_already_completed` or `not_refundable`; 403 `own_account`;
-/// 422 for an amount, an order or a product that does not fit.
+/// 404; 409 `nothing_unapplied`, `decision_waiting`, `order_already_completed`, `order_refunded`, `approval_reversed`
+/// or `not_refundable`; 403 `own_account`; 422 for an amount, an order or a product that does not fit.
 #[tracing::instrument(name = "unapplied_payments.decide", skip_all, fields(payment = %new.payment_id))]
 pub async fn decide(
     app: &App,

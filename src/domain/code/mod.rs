@@ -248,9 +248,9 @@ codes! {
     OwnAccount = "own_account", [Problem(403)];
     /// The figures differ from those of the first operator; state the same figures, or reject the order.
     ApprovalMismatch = "approval_mismatch", [Problem(409)];
-    /// The approval of the order has been reversed; the order cannot be reversed or refunded again.
+    /// The approval of the order has been reversed; nothing can be reversed, refunded or added any more.
     ApprovalReversed = "approval_reversed", [Problem(409)];
-    /// Money of the order was refunded or is contested, so its approval stays; reject the refund first.
+    /// Money of the order was refunded or is contested, so nothing is reversed or added; reject the refund first.
     OrderRefunded = "order_refunded", [Problem(409)];
 
     // Refunds.

@@ -156,3 +156,23 @@ fn a_fee_on_top_is_paid_and_not_taken_off() {
     assert!(matches!(judge(&order, &Observation::Paid(fact(110)), false), Verdict::Complete(_)));
     assert!(matches!(judge(&order, &Observation::Paid(fact(100)), false), Verdict::KeepShort(..)));
 }
+
+/// The parts of a later amount are what is missing to the parts of all of it, to the minor unit. The bonus stays.
+#[test]
+fn what_comes_in_parts_is_divided_as_if_it_came_at_once() {
+    let cents = |units: i64| Money::from_ledger(rust_decimal::Decimal::new(units, 2), "USD".parse().unwrap());
+    let terms = Order { fee: cents(333), tax: cents(709), bonus: usd(5), ..order(OrderState::Pending) };
+    for (first, further) in [(6_000, 4_000), (1, 9_999), (3_333, 100), (10_000, 50), (12_000, 7_777), (4_999, 5_002)] {
+        let (first, further) = (cents(first), cents(further));
+        let given = terms.divide(first);
+        let state = OrderState::Completed(Completion { at: at(), received: first });
+        let completed = Order { state, bonus: given.bonus, credited_amount: given.credited, ..terms.clone() };
+        let (added, all) = (completed.divide_further(further).unwrap(), terms.divide(first + further));
+        let sums = [given.credited + added.credited, given.fee + added.fee, given.tax + added.tax];
+        assert_eq!((sums, added.bonus), ([all.credited, all.fee, all.tax], usd(0)), "{first} and {further}");
+        assert_eq!(added.credited + added.fee + added.tax, further);
+    }
+    // A cent of which a fee of almost all takes the cent.
+    let dear = Order { fee: usd(99), ..order(OrderState::Completed(Completion { at: at(), received: usd(50) })) };
+    assert_eq!(dear.divide_further(cents(1)), None);
+}

@@ -6,7 +6,7 @@ use super::OrderStatus;
 use crate::domain::actor::Actor;
 
 /// What happens to an order, as its timeline names it.
-pub const TIMELINE_EVENTS: [&str; 43] = [
+pub const TIMELINE_EVENTS: [&str; 44] = [
     "created",
     "payment_started",
     "provider_unreachable",
@@ -16,6 +16,7 @@ pub const TIMELINE_EVENTS: [&str; 43] = [
     "pending",
     "processing",
     "credited",
+    "credited_further",
     "completed",
     "cancelled",
     "failed",
@@ -63,7 +64,8 @@ const AMONG_OPERATORS: [&str; 6] = [
 ];
 
 /// Events of an operator whose detail is written for the customer.
-const FOR_CUSTOMERS: [&str; 5] = ["credited", "failed", "cancelled", "bank_account_changed", "refund_request_refused"];
+const FOR_CUSTOMERS: [&str; 6] =
+    ["credited", "credited_further", "failed", "cancelled", "bank_account_changed", "refund_request_refused"];
 
 /// One line of an order's timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]

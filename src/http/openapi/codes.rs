@@ -24,6 +24,8 @@ const DECIDES: &[Code] = &[
     NothingUnapplied,
     DecisionWaiting,
     OrderAlreadyCompleted,
+    OrderRefunded,
+    ApprovalReversed,
     NotRefundable,
     OrderMovedOn,
     AlreadyCredited,

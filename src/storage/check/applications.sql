@@ -9,21 +9,27 @@ WITH applied AS (
     FROM payment_applications a
     JOIN payments p ON p.id = a.payment_id
     LEFT JOIN top_up_orders o ON o.id = a.order_id
-    -- As `Order::divide` of the service: pro rata of what is payable, and more than the whole where more came. The
-    -- factor keeps the part below the total, which `pro_rata` bounds it by.
+    -- What had been applied to the order before, and served it then.
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(e.amount), 0) AS amount
+        FROM payment_applications e
+        WHERE e.order_id = a.order_id AND (e.applied_at, e.payment_id, e.n) < (a.applied_at, a.payment_id, a.n)
+          AND (e.reversed_at IS NULL OR e.reversed_at > a.applied_at)
+    ) AS b
+    -- As `Order::divide_further` of the service: the difference between what all of it has and what was given before.
+    -- Each is pro rata of what is payable, and more than the whole where more came. The factor keeps the part below the
+    -- total, which `pro_rata` bounds it by.
     LEFT JOIN LATERAL (
-        SELECT CASE WHEN a.amount = o.payable_amount THEN o.fee
-                    ELSE pro_rata(o.fee * a.amount * 1000000, 1, o.payable_amount * 1000000,
-                                  currency_exponent(o.currency))
-               END AS fee,
-               CASE WHEN a.amount = o.payable_amount THEN o.tax
-                    ELSE pro_rata(o.tax * a.amount * 1000000, 1, o.payable_amount * 1000000,
-                                  currency_exponent(o.currency))
-               END AS tax,
-               CASE WHEN a.amount = o.payable_amount THEN o.tax_included
-                    ELSE pro_rata(o.tax_included * a.amount * 1000000, 1, o.payable_amount * 1000000,
-                                  currency_exponent(o.currency))
-               END AS tax_included
+        SELECT sum(t.sign * CASE WHEN t.total = o.payable_amount THEN o.fee
+                                 ELSE pro_rata(o.fee * t.total * 1000000, 1, o.payable_amount * 1000000,
+                                               currency_exponent(o.currency)) END) AS fee,
+               sum(t.sign * CASE WHEN t.total = o.payable_amount THEN o.tax
+                                 ELSE pro_rata(o.tax * t.total * 1000000, 1, o.payable_amount * 1000000,
+                                               currency_exponent(o.currency)) END) AS tax,
+               sum(t.sign * CASE WHEN t.total = o.payable_amount THEN o.tax_included
+                                 ELSE pro_rata(o.tax_included * t.total * 1000000, 1, o.payable_amount * 1000000,
+                                               currency_exponent(o.currency)) END) AS tax_included
+        FROM (VALUES (1, b.amount + a.amount), (-1, b.amount)) AS t (sign, total)
     ) AS s ON true
 ), granted AS (
     SELECT customer_id, reference, sum(amount) AS amount, count(*) AS entries

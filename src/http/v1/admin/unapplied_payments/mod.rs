@@ -136,6 +136,10 @@ fn answer(made: &Made<Decision>) -> HttpResponse {
 ///
 /// Applies unapplied money to an order, which it completes, or to a customer's wallet. Each part is applied once. Above
 /// the threshold it is only proposed (202) until a second operator approves it.
+///
+/// A bank transfer can be applied to an order by bank transfer that is completed: it adds what it would have added if
+/// all had come at once, except a bonus, which belongs to the money that completed the order. Status and time of
+/// completion stay.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "adminApplyUnappliedPayment",
@@ -144,7 +148,8 @@ fn answer(made: &Made<Decision>) -> HttpResponse {
     responses(
         (status = 200, description = "It is applied", body = UnappliedDecision),
         (status = 202, description = "`awaiting_second_approval`: nothing is applied yet", body = UnappliedDecision),
-        (status = 409, description = "`nothing_unapplied`, `decision_waiting` or `order_already_completed`"),
+        (status = 409, description = "`nothing_unapplied`, `decision_waiting`, `order_already_completed`, or \
+            `order_refunded` while money of the order has gone back"),
     ),
     security(("bearer" = ["operator:finance"]))
 )]
@@ -310,8 +315,8 @@ impl DecisionPath {
     params(DecisionPath, IdempotencyHeader),
     responses(
         (status = 200, description = "It is done", body = UnappliedDecision),
-        (status = 409, description = "`nothing_proposed`, `second_operator_needed`, `nothing_unapplied` or \
-            `order_already_completed`"),
+        (status = 409, description = "`nothing_proposed`, `second_operator_needed`, `nothing_unapplied`, \
+            `order_already_completed` or `order_refunded`"),
     ),
     security(("bearer" = ["operator:finance"]))
 )]
