@@ -33,7 +33,7 @@ use crate::storage::{
 
 /// A reversal as an operator asks for it.
 #[derive(Debug, Clone)]
-pub struct NewReversal {
+pub struct WantedReversal {
     pub reason: String,
     pub reach: ReversalReach,
     /// The version of the order that the operator has seen. It is needed where several transfers have served the order.
@@ -63,7 +63,7 @@ pub async fn reverse(
     app: &App,
     caller: &Caller,
     id: Uuid,
-    new: &NewReversal,
+    new: &WantedReversal,
     key: &IdempotencyKey,
 ) -> Result<Made<Reversed>, Error> {
     let (actor, reach) = (caller.actor(), new.reach);

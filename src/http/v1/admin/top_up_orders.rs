@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::app::orders::approve;
 use crate::app::orders::line::StatedTransfer;
-use crate::app::orders::reverse::{self, NewReversal};
+use crate::app::orders::reverse::{self, WantedReversal};
 use crate::app::orders::{read, reject};
 use crate::app::{App, Error, Problems};
 use crate::domain::adjustment::ReversalReach;
@@ -295,7 +295,7 @@ pub async fn reverse_top_up_order(
     let mut problems = Problems::new();
     let reason = body.value.reason.read(&mut problems, "/reason");
     let (reach, version) = (ReversalReach::from(body.value.reach), body.value.version);
-    let new = reason.map(|reason| NewReversal { reason, reach, version });
+    let new = reason.map(|reason| WantedReversal { reason, reach, version });
     let made = reverse::reverse(&app, &caller, id, &problems.into_result(new)?, &key).await?;
     let body = order_body_for_operator(&app, &made.value.order).await?;
     Ok(repeatable(&body, made.replayed, decided(made.value.awaiting_second)))
