@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::catalogue::put;
+use crate::reports::fold_the_day;
 use crate::stage::{approve, balance, id, issue_papers, number, ordered, paid, read, statement, timeline, with_status};
 use crate::support::{Reply, TestApp, execute};
 use crate::unapplied::{decide, unapplied};
@@ -139,6 +140,12 @@ async fn transfers_are_reversed_one_by_one_the_last_one_first() {
         (&json!("60.00"), vec!["40.00", "40.00"])
     );
     assert_eq!(amounts(&papers["credit_notes"]), ["40.00", "40.00", "60.00"]);
+    // What was reversed is in the day's reports once, with its fee; what is left are zoe's three orders.
+    let day = fold_the_day(&app).await.day;
+    let activity = app.operator().get(&format!("/v1/admin/reports/activity?from={day}&to={day}")).await.expect(200);
+    let row = &activity["data"][0];
+    let figures = ["gross", "fee", "credited", "adjusted"].map(|name| row[name].as_str().unwrap());
+    assert_eq!(figures, ["300.00", "3.00", "435.60", "-138.60"]);
     app.finish().await;
 }
 

@@ -9,7 +9,7 @@ use topup::app::reports::fold_if_due;
 use topup::server::StartError;
 use topup::storage::calendar;
 use topup::storage::pool::connect;
-use topup::storage::reports::next_day;
+use topup::storage::reports::{NextDay, next_day};
 
 use crate::audit::both_ways;
 use crate::catalogue::put;
@@ -23,6 +23,16 @@ async fn let_the_day_end(app: &TestApp) {
         FROM (SELECT CASE WHEN left_of_day > 43200 THEN left_of_day - 86400 ELSE left_of_day END::integer AS s
               FROM (SELECT 86400 - 4 - floor(extract(epoch FROM ledger_now())) % 86400 AS left_of_day) AS l) AS o)";
     execute(&app.database, zone).await;
+}
+
+/// Folds the day in which everything happened so far.
+pub async fn fold_the_day(app: &TestApp) -> NextDay {
+    let_the_day_end(app).await;
+    let next = next_day(&mut connect(&url(&app.database)).await.unwrap()).await.unwrap();
+    issue_papers(app).await;
+    let folded = async || fold_if_due(&app.server.app, Duration::zero()).await.unwrap();
+    until("the day is folded", folded).await;
+    next
 }
 
 async fn busy(app: &TestApp) {
@@ -133,11 +143,7 @@ async fn what_went_back_takes_its_tax_off_the_reports_as_the_papers_do() {
     quiet(&app, "stripe").await;
     refund("59.50").await;
 
-    let_the_day_end(&app).await;
-    let next = next_day(&mut connect(&url(&app.database)).await.unwrap()).await.unwrap();
-    let state = &app.server.app;
-    issue_papers(&app).await;
-    until("the day is folded", async || fold_if_due(state, Duration::zero()).await.unwrap()).await;
+    let next = fold_the_day(&app).await;
     let report = async |name: &str| {
         let path = format!("/v1/admin/reports/{name}?from={0}&to={0}", next.day);
         app.operator().get(&path).await.expect(200)
