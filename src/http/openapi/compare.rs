@@ -134,21 +134,32 @@ impl<'d> Comparison<'d> {
             self.add(at, &format!("was of type {} and is of type {}", list(&was), list(&is)));
             return;
         }
-        let (was, is) = (texts(before, "enum"), texts(now, "enum"));
-        let missing: Vec<&str> = match way {
-            _ if was.is_empty() && is.is_empty() => Vec::new(),
-            Direction::Got => is.difference(&was).copied().collect(),
-            Direction::Sent => was.difference(&is).copied().collect(),
-        };
-        for value in missing {
-            let what = if way == Direction::Got { "may now have the value" } else { "no longer takes the value" };
-            self.add(at, &format!("{what} {value}"));
-        }
+        self.values(at, &texts(before, "enum"), &texts(now, "enum"), way);
         if way == Direction::Sent {
             self.limits(at, before, now);
         }
         self.properties(at, before, now, way);
         self.schema(&format!("{at}[]"), before.get("items"), now.get("items"), way);
+    }
+
+    /// The values of a closed list. Where there is none, any value may come, and any is taken.
+    fn values(&mut self, at: &str, was: &BTreeSet<&str>, is: &BTreeSet<&str>, way: Direction) {
+        match way {
+            Direction::Got if was.is_empty() => {}
+            Direction::Got if is.is_empty() => self.add(at, "may now have any value"),
+            Direction::Got => {
+                for value in is.difference(was) {
+                    self.add(at, &format!("may now have the value {value}"));
+                }
+            }
+            Direction::Sent if is.is_empty() => {}
+            Direction::Sent if was.is_empty() => self.add(at, "takes only some values now"),
+            Direction::Sent => {
+                for value in was.difference(is) {
+                    self.add(at, &format!("no longer takes the value {value}"));
+                }
+            }
+        }
     }
 
     /// The limits of what is sent must not become narrower.
@@ -266,6 +277,7 @@ mod tests {
                 fields["new"] = json!({ "type": "string" })
             }),
             changed("/paths/~1v1~1transfers/get/responses", |responses| responses["418"] = json!({})),
+            changed(&format!("{schemas}/Balance/properties/currency"), |field| field["enum"] = json!(["CNY"])),
         ] {
             assert_eq!(breaking(document(), &added), Vec::<String>::new());
         }
@@ -335,6 +347,14 @@ mod tests {
             (
                 changed(&schema("TopUpOrderStatus", "/enum"), |all| all.as_array_mut().unwrap().push(json!("new"))),
                 "GET /v1/top-up-orders 200/data[]/status may now have the value new",
+            ),
+            (
+                changed(&schema("TopUpOrderStatus", ""), without("enum")),
+                "GET /v1/top-up-orders 200/data[]/status may now have any value",
+            ),
+            (
+                changed(&schema("CreateTransfer", "/properties/currency"), |field| field["enum"] = json!(["CNY"])),
+                "POST /v1/transfers body/currency takes only some values now",
             ),
             (
                 changed(&schema("TopUpOrder", "/properties/status"), |field| {
