@@ -37,6 +37,9 @@ fn compose(document: &Value, schema: &Value, depth: usize) -> Option<Value> {
     if let Some(first) = schema.pointer("/enum/0") {
         return Some(first.clone());
     }
+    if let Some(reference) = nullable::reference(schema) {
+        return Some(of_nullable(document, reference));
+    }
     if nullable::may_be_null(schema) {
         return Some(Value::Null);
     }
@@ -59,6 +62,14 @@ fn compose(document: &Value, schema: &Value, depth: usize) -> Option<Value> {
     })
 }
 
+/// The example of a reference that may be null. An object is not composed, because whether it applies depends on the
+/// fields beside it: it is shown where it has an example of its own.
+fn of_nullable(document: &Value, reference: &Value) -> Value {
+    let pointer = reference.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix('#'));
+    let target = pointer.and_then(|pointer| document.pointer(pointer));
+    target.and_then(|target| own(target).or_else(|| target.pointer("/enum/0").cloned())).unwrap_or_default()
+}
+
 fn own(schema: &Value) -> Option<Value> {
     schema.get("example").or_else(|| schema.pointer("/examples/0")).cloned()
 }
@@ -71,4 +82,24 @@ fn object(document: &Value, schema: &Value, depth: usize) -> Map<String, Value> 
         .filter(|(name, _)| required.is_some_and(|required| required.iter().any(|one| one == *name)))
         .filter_map(|(name, field)| Some((name.clone(), compose(document, field, depth)?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_that_may_be_null_shows_what_stands_for_itself() {
+        let document = json!({ "components": { "schemas": {
+            "Status": { "type": "string", "enum": ["open", "closed"] },
+            "Step": { "type": "object", "example": { "type": "redirect" } },
+            "Part": { "type": "object", "properties": { "id": { "type": "string" } }, "required": ["id"] },
+        } } });
+        let shown = [("Status", json!("open")), ("Step", json!({ "type": "redirect" })), ("Part", Value::Null)];
+        for (name, expected) in shown {
+            let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
+            let schema = json!({ "oneOf": [{ "type": "null" }, reference] });
+            assert_eq!(compose(&document, &schema, DEPTH), Some(expected), "{name}");
+        }
+    }
 }

@@ -23,7 +23,7 @@ pub(super) fn inline(document: &mut Value) {
         schemas.retain(|name, _| !texts.contains_key(name.as_str()));
         for name in NULLABLE {
             if let Some(schema) = schemas.get(name).cloned() {
-                texts.insert(name, Inlined { name, schema, null: None });
+                texts.insert(name, Inlined { name, schema, is_exception: false, null: None });
             }
         }
     }
@@ -64,6 +64,9 @@ fn optional(value: &Value, texts: &BTreeMap<&str, Inlined>) -> Option<Map<String
     let mut schema = written_out(reference, text)?;
     let kind = schema.get("type").cloned()?;
     schema.insert("type".to_owned(), json!([kind, "null"]));
+    if text.is_exception {
+        schema.insert("example".to_owned(), Value::Null);
+    }
     if let Some(meaning) = text.null.filter(|_| reference.get("description").is_none()) {
         schema.insert("description".to_owned(), json!(meaning));
     }
@@ -84,6 +87,7 @@ mod tests {
     fn references_to_texts_become_texts() {
         let currency = "#/components/schemas/CurrencyCode";
         let product = "#/components/schemas/ProductCode";
+        let reason = "#/components/schemas/DisabledReason";
         let mut document = json!({
             "components": { "schemas": {
                 "CurrencyCode": {},
@@ -91,6 +95,7 @@ mod tests {
                     "currency": { "$ref": currency, "description": "Of the wallet." },
                     "product": { "oneOf": [{ "$ref": product }, { "type": "null" }] },
                     "named": { "oneOf": [{ "type": "null" }, { "$ref": product, "description": "Its name." }] },
+                    "reason": { "oneOf": [{ "type": "null" }, { "$ref": reason }] },
                     "other": { "$ref": "#/components/schemas/Balance" },
                 } },
             } },
@@ -104,6 +109,7 @@ mod tests {
         assert_eq!(fields["product"]["type"], json!(["string", "null"]));
         assert_eq!(fields["product"]["description"], "The product; null for the main wallet.");
         assert_eq!(fields["named"]["description"], "Its name.");
+        assert_eq!((&fields["named"]["example"], &fields["reason"]["example"]), (&json!("whatsapp"), &Value::Null));
         assert_eq!(fields["other"]["$ref"], "#/components/schemas/Balance");
     }
 }

@@ -185,17 +185,17 @@ pub struct ChannelOption {
     channel: PaymentChannel,
     eligible: bool,
     /// Why the customer cannot use the channel, in words for the customer; null if the customer can.
-    #[schema(max_length = 5000, example = "VNPay takes VND only.")]
+    #[schema(max_length = 5000, example = json!(null))]
     reason: Option<String>,
     /// The reason for programs; null if the customer can.
     reason_code: Option<ChannelReasonCode>,
     /// The currencies that the reason names: those that the channel takes, with `channel_wrong_currency`; otherwise
     /// empty.
-    #[schema(max_items = 200)]
+    #[schema(max_items = 200, example = json!([]))]
     reason_currencies: Vec<CurrencyCode>,
     /// The countries that the reason names: those whose customers can use the channel, with `channel_wrong_country` and
     /// `billing_profile_required`; otherwise empty.
-    #[schema(max_items = 250)]
+    #[schema(max_items = 250, example = json!([]))]
     reason_countries: Vec<CountryCode>,
     /// Whether to recommend this channel. Several can be recommended.
     recommended: bool,

@@ -19,7 +19,7 @@ pub(super) fn forms() -> Vec<Inlined> {
     if let Some(fields) = limit.as_object_mut() {
         fields.insert("example".to_owned(), serde_json::Value::from(Limit::DEFAULT));
     }
-    vec![text::<CursorForm>(), Inlined { name: "Limit", schema: limit, null: None }]
+    vec![text::<CursorForm>(), Inlined { name: "Limit", schema: limit, is_exception: false, null: None }]
 }
 
 #[derive(Debug)]

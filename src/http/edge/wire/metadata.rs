@@ -63,5 +63,6 @@ impl PartialSchema for Metadata {
 impl ToSchema for Metadata {}
 
 pub(super) fn forms() -> Vec<Inlined> {
-    vec![Inlined { name: "Metadata", schema: serde_json::to_value(Metadata::schema()).unwrap_or_default(), null: None }]
+    let schema = serde_json::to_value(Metadata::schema()).unwrap_or_default();
+    vec![Inlined { name: "Metadata", schema, is_exception: false, null: None }]
 }

@@ -76,6 +76,8 @@ pub struct Shape {
     pub example: Cow<'static, str>,
     /// The values of today, where the text is one of a list that may grow.
     pub known: Vec<&'static str>,
+    /// Whether the text tells of something unusual: where it may be null, examples show null.
+    pub is_exception: bool,
     /// What null means, where an optional field of this kind has no description of its own.
     pub null: Option<&'static str>,
 }
@@ -235,6 +237,8 @@ pub const KNOWN_VALUES: &str = "x-extensible-enum";
 pub struct Inlined {
     pub name: &'static str,
     pub schema: Value,
+    /// As [`Shape::is_exception`].
+    pub is_exception: bool,
     /// What null means, where an optional field has no description of its own.
     pub null: Option<&'static str>,
 }
@@ -248,7 +252,7 @@ fn text<F: Form>() -> Inlined {
             fields.insert(KNOWN_VALUES.to_owned(), Value::from(shape.known));
         }
     }
-    Inlined { name: F::NAME, schema, null: shape.null }
+    Inlined { name: F::NAME, schema, is_exception: shape.is_exception, null: shape.null }
 }
 
 /// Every schema of this module. The document contains them in place, instead of references to them.

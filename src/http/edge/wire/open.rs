@@ -61,6 +61,8 @@ pub trait OpenList {
     const NAME: &'static str;
     /// What the text says, where a field has no description of its own.
     const MEANING: &'static str;
+    /// Whether a value tells of something unusual.
+    const IS_EXCEPTION: bool = false;
 
     /// The values of today; the first one is the example.
     fn values() -> Vec<&'static str>;
@@ -81,6 +83,7 @@ impl<L: OpenList> Form for OpenForm<L> {
             max_length: 64,
             example: Cow::Borrowed(known.first().copied().unwrap_or_default()),
             known,
+            is_exception: L::IS_EXCEPTION,
             ..Shape::default()
         }
     }
@@ -92,6 +95,7 @@ pub enum OrderReasons {}
 impl OpenList for OrderReasons {
     const NAME: &'static str = "OrderReasonCode";
     const MEANING: &'static str = "Why the order is stuck, or ended as it did.";
+    const IS_EXCEPTION: bool = true;
 
     fn values() -> Vec<&'static str> {
         OrderReason::ALL.map(OrderReason::as_str).to_vec()
@@ -128,6 +132,7 @@ pub enum ChannelReasons {}
 impl OpenList for ChannelReasons {
     const NAME: &'static str = "ChannelReasonCode";
     const MEANING: &'static str = "Why the customer cannot use the channel.";
+    const IS_EXCEPTION: bool = true;
 
     fn values() -> Vec<&'static str> {
         Ineligible::CODES.iter().map(|code| code.as_str()).collect()
@@ -140,6 +145,7 @@ pub enum BonusReasons {}
 impl OpenList for BonusReasons {
     const NAME: &'static str = "BonusReasonCode";
     const MEANING: &'static str = "Why there is no bonus.";
+    const IS_EXCEPTION: bool = true;
 
     fn values() -> Vec<&'static str> {
         vec![bonus::RESERVED]
@@ -213,6 +219,7 @@ pub enum DisabledReasons {}
 impl OpenList for DisabledReasons {
     const NAME: &'static str = "DisabledReason";
     const MEANING: &'static str = "Why the service has disabled the endpoint.";
+    const IS_EXCEPTION: bool = true;
 
     fn values() -> Vec<&'static str> {
         DisabledBecause::ALL.map(DisabledBecause::as_str).to_vec()

@@ -40,7 +40,7 @@ pub struct TopUpOrder {
     customer_id: CustomerIdText,
     status: TopUpOrderStatus,
     /// Why the order is stuck, or ended as it did; null otherwise. In events it is English.
-    #[schema(max_length = 2000, example = "we are confirming your transfer")]
+    #[schema(max_length = 2000, example = json!(null))]
     reason: Option<String>,
     /// The reason for programs; null where there is none. What is missing stands in `short_payment`.
     reason_code: Option<OrderReasonCode>,
@@ -89,6 +89,7 @@ pub struct TopUpOrder {
     /// What the caller attached to the order.
     #[schema(value_type = Option<Metadata>)]
     metadata: Option<Value>,
+    /// Who sends the bank transfer; null for other channels.
     remitter: Option<OrderRemitter>,
     /// What the payer has to do next; null when there is nothing to do, and in events.
     next_action: Option<NextAction>,
@@ -108,14 +109,14 @@ pub struct TopUpOrder {
     approval: Option<OrderApproval>,
     /// The reversal of the approval. Operators alone see it; null in lists.
     reversal: Option<OrderReversal>,
-    /// The payments that name the order or serve it, the oldest first. Operators alone see them, and lists leave them
-    /// out.
-    #[schema(max_items = 1000)]
+    /// The payments that name the order or serve it, the oldest first. Operators alone see them; empty in lists.
+    #[schema(max_items = 1000, example = json!([]))]
     payments: Vec<OrderPayment>,
-    /// The proofs of the bank transfer that were uploaded. Lists leave it empty.
-    #[schema(max_items = 3)]
+    /// The proofs of the bank transfer that were uploaded; empty in lists.
+    #[schema(max_items = 3, example = json!([]))]
     transfer_slips: Vec<TransferSlip>,
-    /// How long the bank transfer has waited for an operator. Operators alone see it, while the order is pending.
+    /// How long the bank transfer has waited for an operator. Operators alone see it, while the order is pending;
+    /// null otherwise.
     verification: Option<OrderVerification>,
 }
 
@@ -134,6 +135,11 @@ pub struct OrderEvent {
 
 /// What the payer has to do next. `type` names the object beside it that tells how.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "type": "redirect",
+    "redirect": { "url": "https://checkout.example.com/c/pay/cs_test_123", "paypal_order_id": null },
+    "client_secret": null, "bank_transfer": null, "bank_account_closed": null
+}))]
 pub struct NextAction {
     #[serde(rename = "type")]
     kind: NextActionType,
