@@ -262,7 +262,7 @@ function showPage(id: string, items: HTMLElement[], next: string | null | undefi
 
 async function showOrders(cursor?: string): Promise<void> {
   const page = await call.orders(cursor);
-  // A list may leave out what its payer has to do next.
+  // A list may have null for what its payer has to do next.
   const whole = (order: Schemas["TopUpOrder"]) =>
     order.status === "pending" && order.next_action == null ? call.getOrder(order.id) : order;
   const orders = await Promise.all(page.data.map(whole));
