@@ -17,8 +17,10 @@ const MAX_PURPOSE: usize = 25;
 /// The text of the code for one transfer. `None` for another currency, and where a bank's app could not read a value.
 #[must_use]
 pub fn text(napas_bin: &str, account_number: &str, amount: Money, purpose: &str) -> Option<String> {
-    let number: String = account_number.split_whitespace().collect();
-    if amount.currency().code() != VND.0 || number.len() > MAX_NUMBER || purpose.len() > MAX_PURPOSE {
+    // People write a number in groups; a bank's app takes its letters and digits only.
+    let number: String = account_number.chars().filter(|c| !matches!(c, ' ' | '-' | '.')).collect();
+    let is_number = number.len() <= MAX_NUMBER && number.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if amount.currency().code() != VND.0 || !is_number || purpose.len() > MAX_PURPOSE {
         return None;
     }
     let beneficiary = [field("00", napas_bin)?, field("01", &number)?].concat();
@@ -64,7 +66,7 @@ mod tests {
     fn a_code_is_that_of_other_programs() {
         assert_eq!(crc16(b"123456789"), 0x29B1, "the check value of CRC-16/CCITT-FALSE");
         assert_eq!(
-            text("970416", "2576 78859", money("1000", "VND"), "Chuyen tien").unwrap(),
+            text("970416", "2576-788 59", money("1000", "VND"), "Chuyen tien").unwrap(),
             "00020101021238530010A0000007270123000697041601092576788590208QRIBFTTA5303704540410005802VN62150811Chuyen \
              tien6304BBB8"
         );
@@ -76,6 +78,7 @@ mod tests {
         assert!(text(bin, number, amount, purpose).is_some());
         assert_eq!(text(bin, number, money("1000", "USD"), purpose), None);
         assert_eq!(text(bin, "12345678901234567890", amount, purpose), None);
+        assert_eq!(text(bin, "257678859/01", amount, purpose), None);
         assert_eq!(text(bin, number, amount, "a purpose of many characters"), None);
         assert_eq!(text(bin, number, amount, "tiền"), None);
     }
