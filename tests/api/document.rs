@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use topup::domain::code::Code;
 
 use crate::support::TestApp;
+use crate::support::documented::misfits;
 
 const METHODS: [&str; 7] = ["get", "put", "post", "patch", "delete", "head", "options"];
 
@@ -330,6 +331,21 @@ fn every_success_has_an_example() {
                 assert!(content["example"].get(name.as_str().unwrap()).is_some(), "{at}: {name} is not in the example");
             }
         }
+    }
+}
+
+/// Each webhook shows its event with the object that the event is about.
+#[test]
+fn every_webhook_has_an_example() {
+    let document = topup::http::openapi::document();
+    for (kind, webhook) in document["webhooks"].as_object().unwrap() {
+        let content = &webhook["post"]["requestBody"]["content"]["application/json"];
+        let mut found = Vec::new();
+        misfits(document, &content["schema"], &content["example"], "", &mut found);
+        assert!(found.is_empty(), "{kind}: {found:#?}");
+        let (noun, _) = kind.split_once('.').unwrap();
+        assert_eq!(content["example"]["type"], json!(kind));
+        assert!(content["example"]["data"][noun].is_object(), "{kind}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Gives each success an example as a whole, composed of the examples of its fields.
+//! Gives each success and each webhook an example as a whole, composed of the examples of its fields.
 //!
 //! A handler may write an example of its own, which stays.
 
@@ -8,6 +8,10 @@ use super::nullable;
 
 /// How many levels of nested objects an example shows.
 const DEPTH: usize = 12;
+/// What a webhook carries and the feed lists.
+const EVENT: &str = "#/components/schemas/Event";
+/// The type of the event that the feed shows.
+const LISTED: &str = "transfer.created";
 
 pub(super) fn add(document: &mut Value) {
     let known = document.clone();
@@ -22,6 +26,35 @@ pub(super) fn add(document: &mut Value) {
             }
         }
     }
+    let webhooks = document.get_mut("webhooks").and_then(Value::as_object_mut).into_iter().flatten();
+    for (kind, webhook) in webhooks {
+        let content = webhook.pointer_mut("/post/requestBody/content/application~1json").and_then(Value::as_object_mut);
+        if let (Some(content), Some(example)) = (content, event(&known, kind)) {
+            content.insert("example".to_owned(), example);
+        }
+    }
+}
+
+/// The example of an event of this type: `data` has the object that it is about, in the state that the type names.
+fn event(document: &Value, kind: &str) -> Option<Value> {
+    let (noun, state) = kind.split_once('.')?;
+    let mut event = compose(document, target(document, &json!({ "$ref": EVENT }))?, DEPTH)?;
+    let field = document.pointer(&format!("/components/schemas/EventData/properties/{noun}"))?;
+    let mut subject = compose(document, field, DEPTH)?;
+    let status = target(document, field)?.pointer("/properties/status").and_then(|status| target(document, status));
+    let states = status.and_then(|status| status.get("enum")?.as_array());
+    let fields = subject.as_object_mut()?;
+    if states.is_some_and(|states| states.iter().any(|known| known == state)) {
+        fields.insert("status".to_owned(), json!(state));
+    }
+    // No event has the payer's next step.
+    if let Some(action) = fields.get_mut("next_action") {
+        *action = Value::Null;
+    }
+    let fields = event.as_object_mut()?;
+    fields.insert("type".to_owned(), json!(kind));
+    fields.insert("data".to_owned(), json!({ noun: subject }));
+    Some(event)
 }
 
 /// The example of a schema: its own, or else one that is composed. `None` where it goes too deep.
@@ -30,9 +63,9 @@ fn compose(document: &Value, schema: &Value, depth: usize) -> Option<Value> {
     if let Some(example) = own(schema) {
         return Some(example);
     }
-    let reference = schema.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix('#'));
-    if let Some(pointer) = reference {
-        return compose(document, document.pointer(pointer)?, depth + 1);
+    if let Some(target) = target(document, schema) {
+        let is_event = schema.get("$ref").is_some_and(|to| to == EVENT);
+        return if is_event { event(document, LISTED) } else { compose(document, target, depth + 1) };
     }
     if let Some(first) = schema.pointer("/enum/0") {
         return Some(first.clone());
@@ -65,9 +98,13 @@ fn compose(document: &Value, schema: &Value, depth: usize) -> Option<Value> {
 /// The example of a reference that may be null. An object is not composed, because whether it applies depends on the
 /// fields beside it: it is shown where it has an example of its own.
 fn of_nullable(document: &Value, reference: &Value) -> Value {
-    let pointer = reference.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix('#'));
-    let target = pointer.and_then(|pointer| document.pointer(pointer));
+    let target = target(document, reference);
     target.and_then(|target| own(target).or_else(|| target.pointer("/enum/0").cloned())).unwrap_or_default()
+}
+
+/// What a reference refers to.
+fn target<'d>(document: &'d Value, reference: &Value) -> Option<&'d Value> {
+    document.pointer(reference.get("$ref")?.as_str()?.strip_prefix('#')?)
 }
 
 fn own(schema: &Value) -> Option<Value> {
