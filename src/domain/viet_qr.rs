@@ -18,7 +18,7 @@ const MAX_PURPOSE: usize = 25;
 #[must_use]
 pub fn text(napas_bin: &str, account_number: &str, amount: Money, purpose: &str) -> Option<String> {
     // People write a number in groups; a bank's app takes its letters and digits only.
-    let number: String = account_number.chars().filter(|c| !matches!(c, ' ' | '-' | '.')).collect();
+    let number: String = account_number.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.')).collect();
     let is_number = number.len() <= MAX_NUMBER && number.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if amount.currency().code() != VND.0 || !is_number || purpose.len() > MAX_PURPOSE {
         return None;
