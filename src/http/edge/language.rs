@@ -58,17 +58,28 @@ pub async fn vary<B: MessageBody + 'static>(
 /// An operation names the header; its description is the same everywhere.
 impl IntoParams for Speaks {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let text = ObjectBuilder::new().schema_type(Type::String);
         let description = "The language of the texts for customers: `en`, `zh-CN` or `vi`; English where it names \
                            none of them. Codes are the same in all languages.";
-        vec![
-            ParameterBuilder::new()
-                .name("Accept-Language")
-                .parameter_in(ParameterIn::Header)
-                .required(Required::False)
-                .description(Some(description))
-                .schema(Some(text))
-                .build(),
-        ]
+        vec![header(description)]
     }
+}
+
+/// Names the header of an operation whose text may be in any language.
+#[derive(Debug)]
+pub struct ReadsLanguages;
+
+impl IntoParams for ReadsLanguages {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![header("The languages in which the caller reads, where `language` names none.")]
+    }
+}
+
+fn header(description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name("Accept-Language")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build()
 }

@@ -9,7 +9,7 @@ use crate::app::catalogue::agreements;
 use crate::app::{App, Error};
 use crate::http::edge::auth::AsCustomer;
 use crate::http::edge::extract::QueryParams;
-use crate::http::edge::language;
+use crate::http::edge::language::{self, ReadsLanguages};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::wire::{AgreementVersion, LanguageTag};
 
@@ -47,7 +47,7 @@ pub struct AgreementText {
 #[utoipa::path(
     tag = "top-up-options",
     operation_id = "getAgreement",
-    params(AgreementPath, AgreementQuery),
+    params(AgreementPath, AgreementQuery, ReadsLanguages),
     responses((status = 200, description = "The text", body = AgreementText)),
     security(("bearer" = []))
 )]
@@ -61,10 +61,9 @@ pub async fn get_agreement(
 ) -> Result<HttpResponse, Failure> {
     let missing = || Error::NotFound("agreement");
     let version = path.version.named().ok_or_else(missing)?;
-    let wanted = match LanguageTag::filter(query.language.as_ref(), "?language")? {
-        Some(language) => vec![language],
-        None => preferred(&request),
-    };
+    let accepted = preferred(&request);
+    let named = LanguageTag::filter(query.language.as_ref(), "?language")?;
+    let wanted = named.map_or(accepted, |language| vec![language]);
     let found = agreements::read(&app, &version, &wanted).await?;
     let body = AgreementText {
         version: AgreementVersion::new(version),
