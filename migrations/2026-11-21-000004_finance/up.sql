@@ -231,7 +231,8 @@ CREATE TRIGGER refunds_credited AFTER UPDATE ON refunds FOR EACH ROW
     EXECUTE FUNCTION credit_note_is_due();
 
 -- A dispute that was lost once can be open again, because a company can take money back before it tells of a dispute.
--- So its credit note is due once, and a cancellation only after that.
+-- So its credit note is due once, and a cancellation only after that. The cancellation is due also where refunds of the
+-- same money were credited instead: they may have failed since.
 CREATE FUNCTION dispute_note_is_due() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     dispute text := 'dsp_' || replace(NEW.id::text, '-', '');
@@ -241,7 +242,7 @@ BEGIN
     IF NEW.status = 'lost' AND NOT is_noted THEN
         INSERT INTO papers_due (source, kind, order_id, payment_id)
         VALUES (dispute, 'credit_note', NEW.order_id, NEW.payment_id);
-    ELSIF NEW.status = 'won' AND is_noted THEN
+    ELSIF NEW.status = 'won' AND (is_noted OR OLD.status = 'lost') THEN
         INSERT INTO papers_due (source, kind, order_id, payment_id)
         VALUES (dispute || ':won', 'cancellation', NEW.order_id, NEW.payment_id)
         ON CONFLICT DO NOTHING;

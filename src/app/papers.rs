@@ -74,7 +74,7 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
             require_receipts(due, &applied, &earlier)?;
             credit_note(conn, due, &order, receipt, &earlier).await?
         }
-        (PaperKind::Cancellation, Some(_)) => cancelled(conn, due, &earlier).await?,
+        (PaperKind::Cancellation, Some(_)) => cancelled(conn, due, &order, &earlier).await?,
         (PaperKind::CreditNote | PaperKind::Cancellation, None) => {
             return Err(Error::Internal("the receipt of an order of which something went back"));
         }
@@ -144,14 +144,27 @@ async fn credit_note(
     Ok(amount.is_positive().then(|| of_order.received.of_return(of_order.returned, amount, order.fee_refundable)))
 }
 
-/// What a cancellation is over: its credit note. `None` where there was nothing to credit.
-async fn cancelled(conn: &mut Connection, due: &DuePaper, earlier: &[Paper]) -> Result<Option<PaperAmounts>, Error> {
+/// What a cancellation is over: what was credited of its payment beyond what is still back with the payer. `None` where
+/// that is nothing.
+async fn cancelled(
+    conn: &mut Connection,
+    due: &DuePaper,
+    order: &Order,
+    earlier: &[Paper],
+) -> Result<Option<PaperAmounts>, Error> {
     let source = due.cancelled_source().ok_or(Error::Internal("the source of what is cancelled"))?;
     // A credit note that was set aside is issued before its cancellation.
     if store::is_due(conn, source).await? {
         return Err(Error::Internal("the credit note that is cancelled"));
     }
-    Ok(earlier.iter().find(|paper| paper.source == source).map(|note| note.amounts))
+    let note = earlier.iter().find(|paper| paper.source == source).map(|note| note.amounts);
+    // As for a credit note: the amount is of one payment, and the parts are shares of all that the order received.
+    let of_payment = earlier.iter().filter(|paper| paper.payment_id == due.payment_id);
+    let credited = PaperSums::of(order.currency(), of_payment).returned.amount;
+    let undone = credited - store::returned(conn, order, due).await?.min(credited);
+    let of_order = PaperSums::of(order.currency(), earlier);
+    let returned = of_order.returned.amount - undone;
+    Ok(of_order.received.of_cancellation(of_order.returned, note, returned, order.fee_refundable))
 }
 
 /// The papers of an order.

@@ -138,6 +138,35 @@ impl PaperAmounts {
         before.next(amount, credited, tax + tax_beyond, included)
     }
 
+    /// The amounts of a cancellation, after which the credit notes are over `returned` in all: what is still back with
+    /// the payer. That is not always all of a note: a refund and a dispute about the same money are credited once, and
+    /// where one of them is undone, the other one stands. `None` where the notes are over no more than that.
+    ///
+    /// `self` is the receipt, `before` the sum of the credit notes so far, and `note` the one of what is undone.
+    #[must_use]
+    pub fn of_cancellation(
+        self,
+        before: Self,
+        note: Option<Self>,
+        returned: Money,
+        fee_refundable: bool,
+    ) -> Option<Self> {
+        let left = returned.min(before.amount);
+        let amount = before.amount - left;
+        if !amount.is_positive() {
+            return None;
+        }
+        let is_within = |note: &Self| {
+            let rest = before.minus(*note);
+            [rest.fee, rest.tax, rest.credited, rest.tax_included].iter().all(|part| !part.is_negative())
+        };
+        if let Some(whole) = note.filter(|note| note.amount == amount && is_within(note)) {
+            return Some(whole);
+        }
+        let rest = self.of_return(Self::zero(amount.currency()), left, fee_refundable);
+        Some(rest.next(amount, before.credited, before.tax, before.tax_included))
+    }
+
     /// The note over `amount` after which the notes are over these sums in all, as far as it has room for them.
     fn next(self, amount: Money, credited: Money, tax: Money, tax_included: Money) -> Self {
         let part = |sum: Money, before: Money, room: Money| (sum - before).or_zero().min(room);
@@ -298,16 +327,15 @@ mod tests {
         Money::from_ledger(Decimal::new(cents, 2), "USD".parse().unwrap())
     }
 
+    fn receipt_of(credited: i64, fee: i64, tax: i64, tax_included: i64) -> PaperAmounts {
+        let (amount, tax_included) = (usd(credited + fee + tax), usd(tax_included));
+        PaperAmounts { amount, fee: usd(fee), tax: usd(tax), credited: usd(credited), tax_included }
+    }
+
     #[test]
     fn a_number_sorts_by_its_digits() {
         let number = PaperNumber { series: "R".to_owned(), year: 2026, number: 42 };
         assert_eq!(number.to_string(), "R-2026-000042");
-    }
-
-    /// 100 are credited, with a fee of 10, and 20.90 of tax are on top, 1.90 of them on the fee.
-    fn taxed() -> PaperAmounts {
-        let (fee, tax, credited) = (usd(1_000), usd(2_090), usd(10_000));
-        PaperAmounts { amount: usd(13_090), fee, tax, credited, tax_included: usd(0) }
     }
 
     fn paper(kind: PaperKind, payment: u128, application: Option<i32>, cents: i64) -> Paper {
@@ -350,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_fee_that_is_kept_is_in_no_credit_note() {
-        let receipt = taxed();
+        let receipt = receipt_of(10_000, 1_000, 2_090, 0);
         let nothing = PaperAmounts::zero(receipt.amount.currency());
         let note = receipt.of_return(nothing, usd(11_900), false);
         assert_eq!((note.fee, note.tax, note.credited), (usd(0), usd(1_900), usd(10_000)));
@@ -359,7 +387,7 @@ mod tests {
     /// The same receipt, of which the company gave all back, at once and in two parts.
     #[test]
     fn a_fee_that_the_company_gave_back_is_in_a_credit_note() {
-        let receipt = taxed();
+        let receipt = receipt_of(10_000, 1_000, 2_090, 0);
         let nothing = PaperAmounts::zero(receipt.amount.currency());
         assert_eq!(receipt.of_return(nothing, receipt.amount, false), receipt);
         let first = receipt.of_return(nothing, usd(11_900), false);
@@ -376,13 +404,7 @@ mod tests {
     /// Two refunds of 0.30 of 100.00 with 0.99 of tax in it, of which the first fails, and one of 0.10.
     #[test]
     fn a_small_refund_after_a_cancelled_note_has_no_negative_part() {
-        let receipt = PaperAmounts {
-            amount: usd(10_000),
-            fee: usd(0),
-            tax: usd(0),
-            credited: usd(10_000),
-            tax_included: usd(99),
-        };
+        let receipt = receipt_of(10_000, 0, 0, 99);
         let cancelled = note(receipt, &[], usd(30), true);
         let standing = note(receipt, &[cancelled], usd(30), true);
         assert_eq!((cancelled.tax_included, standing.tax_included), (usd(0), usd(1)));
@@ -392,7 +414,57 @@ mod tests {
         assert_eq!(standing.plus(small).plus(last), receipt);
     }
 
+    /// 0.30 and 0.70 of 1.00 are credited, for a refund and for a dispute over 0.80. The refund fails, and then the
+    /// dispute is won.
+    #[test]
+    fn a_cancellation_leaves_what_another_return_stands_for() {
+        let receipt = receipt_of(90, 3, 7, 0);
+        let (refund, dispute) = (note(receipt, &[], usd(30), true), usd(80));
+        let both = refund.plus(note(receipt, &[refund], usd(70), true));
+        assert_eq!(both, receipt);
+        let failed = receipt.of_cancellation(both, Some(refund), dispute, true).unwrap();
+        assert_eq!(failed.amount, usd(20));
+        let stands = both.minus(failed);
+        assert_eq!(stands, note(receipt, &[], dispute, true));
+        assert_eq!(receipt.of_cancellation(stands, None, dispute, true), None);
+        assert_eq!(receipt.of_cancellation(stands, None, usd(0), true), Some(stands));
+        // Nothing else is back with the payer: all of the note is cancelled.
+        assert_eq!(receipt.of_cancellation(both, Some(refund), usd(70), true), Some(refund));
+    }
+
     proptest! {
+        /// Whatever was credited and in which parts: a cancellation has parts, and leaves parts within the receipt's.
+        #[test]
+        fn a_cancellation_is_within_what_was_credited(
+            (credited, fee, tax) in (1_i64..100_000, 0_i64..5_000, 0_i64..5_000),
+            included in 0_i64..=1_000,
+            refundable in proptest::bool::ANY,
+            steps in proptest::collection::vec((0_i64..1_000, proptest::option::of(0_i64..1_000)), 1..8),
+        ) {
+            let whole = credited + fee + tax;
+            let receipt = receipt_of(credited, fee, tax, whole * included / 1_000);
+            let mut stands = PaperAmounts::zero(receipt.amount.currency());
+            for (share, undone) in steps {
+                let amount = (receipt.amount - stands.amount).pro_rata(usd(share), usd(1_000));
+                let note = receipt.of_return(stands, amount, refundable);
+                stands = stands.plus(note);
+                if let Some(kept) = undone {
+                    let returned = stands.amount.pro_rata(usd(kept), usd(1_000));
+                    let cancelled = receipt.of_cancellation(stands, Some(note), returned, refundable);
+                    stands = stands.minus(cancelled.unwrap_or(PaperAmounts::zero(returned.currency())));
+                    prop_assert_eq!(stands.amount, returned);
+                }
+                for (part, most) in [
+                    (stands.credited, receipt.credited),
+                    (stands.fee, receipt.fee),
+                    (stands.tax, receipt.tax),
+                    (stands.tax_included, receipt.tax_included),
+                ] {
+                    prop_assert!(!part.is_negative() && part <= most, "{:?}", stands);
+                }
+            }
+        }
+
         /// Whatever the steps of a whole refund are, and whichever of them fail, its credit notes are over the
         /// receipt's own figures, and each has its parts.
         #[test]
@@ -405,11 +477,7 @@ mod tests {
             steps in proptest::collection::vec((0_i64..1_000, proptest::option::of(0_usize..8)), 0..8),
         ) {
             let whole = credited + fee + tax;
-            let receipt =
-                PaperAmounts {
-                    amount: usd(whole), fee: usd(fee), tax: usd(tax), credited: usd(credited),
-                    tax_included: usd(whole * included / 1_000),
-                };
+            let receipt = receipt_of(credited, fee, tax, whole * included / 1_000);
             let mut standing: Vec<PaperAmounts> = Vec::new();
             let mut left = whole;
             for (share, cancelled) in steps.into_iter().chain([(1_000, None)]) {

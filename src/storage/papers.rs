@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Int4, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Int4, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -16,6 +16,7 @@ use super::schema::{paper_numbers, papers, papers_due};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 use crate::domain::money::Money;
+use crate::domain::order::Order;
 use crate::domain::page::{Page, Rows};
 use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperNumber};
 
@@ -109,6 +110,33 @@ pub async fn oldest_due(conn: &mut AsyncPgConnection) -> Result<Option<DateTime<
 /// Database errors.
 pub async fn is_due(conn: &mut AsyncPgConnection, source: &str) -> Result<bool, StorageError> {
     Ok(diesel::select(diesel::dsl::exists(papers_due::table.find(source))).get_result(conn).await?)
+}
+
+struct FindReturned {
+    order: Uuid,
+    payment: Uuid,
+    undone: String,
+}
+
+impl Statement for FindReturned {
+    const TEXT: &'static str = include_str!("sql/returned_of_payment.sql");
+    type Row = Numeric;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<SqlUuid, _>(&self.order)?;
+        parameters.add::<SqlUuid, _>(&self.payment)?;
+        parameters.add::<Text, _>(&self.undone)
+    }
+}
+
+/// What of an order's payment is back with its payer, after what this cancellation is for was undone.
+///
+/// # Errors
+/// Database errors.
+pub async fn returned(conn: &mut AsyncPgConnection, order: &Order, due: &DuePaper) -> Result<Money, StorageError> {
+    let wanted = FindReturned { order: order.id, payment: due.payment_id, undone: due.source.clone() };
+    let amount: Decimal = Cached(wanted).get_result(conn).await?;
+    Ok(Money::from_ledger(amount, order.currency()))
 }
 
 /// Removes the row that says that a paper is due.

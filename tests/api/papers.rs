@@ -178,6 +178,14 @@ async fn a_lost_dispute_has_a_credit_note() {
         assert_eq!(sum, amount(&found["receipt"][figure]), "{figure}");
     }
 
+    // The refund fails after all. What the dispute took stays credited.
+    play(&app, "stripe", &disputed, "refund-fail", json!({})).await;
+    quiet(&app, "stripe").await;
+    issue_papers(&app).await;
+    let found = papers(&app, &disputed).await;
+    let failed = &found["credit_notes"][2];
+    assert_eq!((&failed["kind"], &failed["amount"]), (&json!("cancellation"), &json!("20.00")), "{}", found.text);
+
     // PayPal has told of the reversal before the dispute.
     for action in ["dispute-open", "dispute-win"] {
         play(&app, "paypal", &reversed, action, json!({})).await;
