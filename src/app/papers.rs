@@ -29,7 +29,7 @@ const TRIED_AGAIN_AFTER: Duration = Duration::hours(1);
 pub async fn issue_due(app: &App, patience: Duration, limit: i64) -> Result<usize, Error> {
     let rules = &app.settings.papers;
     transact(&app.pool, async |conn| {
-        let before = ledger::settled_until(conn).await? - patience;
+        let before = ledger::papers_settled_until(conn).await? - patience;
         if store::due(conn, before, 1).await?.is_empty() || !store::may_issue(conn).await? {
             return Ok::<_, Error>(0);
         }

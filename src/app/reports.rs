@@ -62,7 +62,7 @@ pub async fn fold_if_due(app: &App, patience: Duration) -> Result<bool, Error> {
 /// end, by a failover for example, entries of the day can still appear: the patience is for them.
 async fn is_ready(conn: &mut Connection, next: NextDay, patience: Duration) -> Result<bool, Error> {
     let end = next.span.to;
-    if ledger::settled_until(conn).await? < end + patience {
+    if ledger::papers_settled_until(conn).await? < end + patience {
         return Ok(false);
     }
     Ok(papers::oldest_due(conn).await?.is_none_or(|due| due >= end))

@@ -52,6 +52,8 @@ async fn busy(app: &TestApp) {
     let refund = json!({ "order_id": order, "amount": "10.00", "reason": "a test of reports" });
     app.operator().post("/v1/admin/refunds", &refund).await.expect(201);
     quiet(app, "stripe").await;
+    let done = async || number(app, "count(*) FROM refunds WHERE status <> 'succeeded'").await == 0;
+    until("the refund has succeeded", done).await;
 }
 
 #[tokio::test]
@@ -75,6 +77,8 @@ async fn a_day_is_folded_once_nobody_can_add_to_it_and_adds_up() {
     let_the_day_end(&app).await;
     let mut conn = connect(&url(&app.database)).await.unwrap();
     conn.batch_execute("BEGIN; LOCK TABLE wallets IN ROW EXCLUSIVE MODE").await.unwrap();
+    let mut loses = connect(&url(&app.database)).await.unwrap();
+    loses.batch_execute("BEGIN; LOCK TABLE papers_due IN ROW EXCLUSIVE MODE").await.unwrap();
     let next = next_day(&mut connect(&url(&app.database)).await.unwrap()).await.unwrap();
     assert_eq!(next.span.from, DateTime::<Utc>::UNIX_EPOCH);
     let over = format!("CASE WHEN ledger_now() > '{}' THEN 1 ELSE 0 END", next.span.to.to_rfc3339());
@@ -86,6 +90,9 @@ async fn a_day_is_folded_once_nobody_can_add_to_it_and_adds_up() {
     let refused = too_recent("roll-forward", &ask(next.day, next.day)).await;
     assert!(refused.contains("has ended and waits until all of its receipts"), "{refused}");
     issue_papers(&app).await;
+    // Or that a dispute was lost on that day: no wallet moves for it any more.
+    assert!(!fold_if_due(state, Duration::zero()).await.unwrap());
+    loses.batch_execute("COMMIT").await.unwrap();
     assert!(!fold_if_due(state, Duration::minutes(5)).await.unwrap(), "the clock may be set back");
     let both = tokio::join!(fold_if_due(state, Duration::zero()), fold_if_due(state, Duration::zero()));
     assert!(both.0.unwrap() ^ both.1.unwrap(), "one of two processes folds it");

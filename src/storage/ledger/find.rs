@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -218,6 +218,8 @@ pub async fn wallets_of_holds(
 /// `oldest_writer.sql`.
 struct OldestWriter {
     now: DateTime<Utc>,
+    /// Whether those count, too, that only say that a paper is due.
+    of_papers: bool,
 }
 
 impl Statement for OldestWriter {
@@ -226,7 +228,7 @@ impl Statement for OldestWriter {
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Timestamptz, _>(&self.now)?;
-        Ok(())
+        parameters.add::<Bool, _>(&self.of_papers)
     }
 }
 
@@ -237,8 +239,21 @@ impl Statement for OldestWriter {
 /// # Errors
 /// Database errors.
 pub async fn settled_until(conn: &mut AsyncPgConnection) -> Result<DateTime<Utc>, StorageError> {
+    settled(conn, false).await
+}
+
+/// The moment before which every entry is committed, and everything for which a paper is due. What makes a paper due
+/// does not always move money: of a dispute that is lost, the wallets have given it already.
+///
+/// # Errors
+/// Database errors.
+pub async fn papers_settled_until(conn: &mut AsyncPgConnection) -> Result<DateTime<Utc>, StorageError> {
+    settled(conn, true).await
+}
+
+async fn settled(conn: &mut AsyncPgConnection, of_papers: bool) -> Result<DateTime<Utc>, StorageError> {
     let now = clock::now(conn).await?;
-    let writing: Option<DateTime<Utc>> = Cached(OldestWriter { now }).get_result(conn).await?;
+    let writing: Option<DateTime<Utc>> = Cached(OldestWriter { now, of_papers }).get_result(conn).await?;
     Ok(writing.map_or(now, |writing| writing.min(now)))
 }
 
@@ -256,7 +271,7 @@ pub async fn wallets_with_lapsed_holds(
     limit: i64,
 ) -> Result<Vec<WalletKey>, StorageError> {
     let now = clock::now(conn).await?;
-    let writing: Option<DateTime<Utc>> = Cached(OldestWriter { now }).get_result(conn).await?;
+    let writing: Option<DateTime<Utc>> = Cached(OldestWriter { now, of_papers: false }).get_result(conn).await?;
     let mark: Option<DateTime<Utc>> =
         worker_marks::table.find(HOLD_SWEEPER).select(worker_marks::reached).first(conn).await.optional()?;
     let from = mark.map_or(DateTime::UNIX_EPOCH, |mark| mark - Duration::seconds(CLOCK_SLACK_SECONDS));

@@ -44,7 +44,8 @@ use crate::domain::wallet_key::WalletKey;
 pub use entry_rows::{find_entries, find_entry};
 pub use find::{
     bonus_of_order, find_deduction, find_hold, find_reversals, keep_hold, key_of_wallet, open_holds,
-    returned_to_lapsed_grants, settled_until, wallet_versions, wallets_of_holds, wallets_with_lapsed_holds,
+    papers_settled_until, returned_to_lapsed_grants, settled_until, wallet_versions, wallets_of_holds,
+    wallets_with_lapsed_holds,
 };
 pub(crate) use grant_rows::{ActiveGrant, AttachedRow, GrantRow};
 pub(in crate::storage) use hold_rows::HOLD_SWEEPER;
