@@ -45,6 +45,25 @@ WITH counted AS (
     CROSS JOIN LATERAL (SELECT CASE p.kind WHEN 'credit_note' THEN 1 ELSE -1 END) AS s (sign)
     WHERE p.kind <> 'receipt'
     GROUP BY p.order_id
+), back AS (
+    -- What is back with the payer. Where payments are divided, shares can change after a paper.
+    SELECT t.order_id, coalesce(sum(t.amount) FILTER (WHERE t.stands), 0) AS amount
+    FROM (
+        SELECT order_id, status = 'succeeded' AS stands, amount, from_unapplied + from_wallet AS beside FROM refunds
+        UNION ALL
+        -- One that was lost before its company told of it is open again, and its credit note stands.
+        SELECT d.order_id, d.status = 'lost' OR (d.status = 'open' AND p.source IS NOT NULL), d.amount,
+               d.from_unapplied + d.from_wallet
+        FROM disputes d
+        LEFT JOIN papers p ON p.source = 'dsp_' || replace(d.id::text, '-', '')
+        UNION ALL
+        SELECT j.order_id, true, o.received_amount, 0
+        FROM adjustments j
+        JOIN top_up_orders o ON o.id = j.order_id
+        WHERE j.booked_at IS NOT NULL
+    ) t
+    GROUP BY t.order_id
+    HAVING max(t.beside) = 0
 )
 SELECT 'paper_numbers' AS rule, coalesce(n.series, c.series) || '-' || coalesce(n.year, c.year) AS subject,
        NULL::text AS customer, '1 to ' || coalesce(n.last, 0) AS expected,
@@ -96,3 +115,12 @@ WHERE b.credited NOT BETWEEN 0 AND r.credited
    OR b.fee NOT BETWEEN 0 AND r.fee
    OR b.tax NOT BETWEEN 0 AND r.tax
    OR b.tax_included NOT BETWEEN 0 AND r.tax_included
+UNION ALL
+SELECT 'paper_returned', 'tuo_' || replace(r.order_id::text, '-', ''), r.customer_id, trim_scale(v.due)::text,
+       trim_scale(v.credited)::text
+FROM back k
+JOIN papers r ON r.order_id = k.order_id AND r.kind = 'receipt'
+LEFT JOIN returned b ON b.order_id = k.order_id
+CROSS JOIN LATERAL (SELECT least(k.amount, r.amount) AS due, coalesce(b.amount, 0) AS credited) AS v
+WHERE v.credited <> v.due
+  AND NOT EXISTS (SELECT FROM papers_due d WHERE d.order_id = k.order_id)

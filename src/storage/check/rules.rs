@@ -255,6 +255,10 @@ pub const STEPS: &[Step] = &[
             rule("paper_receipt", "a receipt is over what a payment brought, with the fee and tax kept of it"),
             rule("paper_credited", "no more of an order is credited by papers than was receipted for it"),
             rule("paper_parts", "the credit, fee and tax of an order's credit notes are at most its receipts'"),
+            rule(
+                "paper_returned",
+                "an order's credit notes are over what is back with its payer, where none of its papers is due",
+            ),
         ],
     },
 ];

@@ -13,7 +13,7 @@ use super::{found_after, unguarded};
 use crate::fixture::{BALANCE_ORDER, CLAIMING_DISPUTE, ORDER, ORDER_TRANSFER, PAYMENT, REFUND, TRANSFER, shown};
 use crate::support::answers;
 
-pub(super) const RULES: [&str; 11] = [
+pub(super) const RULES: [&str; 12] = [
     "report_sums",
     "report_days",
     "usage_sums",
@@ -25,6 +25,7 @@ pub(super) const RULES: [&str; 11] = [
     "paper_receipt",
     "paper_credited",
     "paper_parts",
+    "paper_returned",
 ];
 
 const RECHARGES: &str = "kind = 1 AND counterpart = 'provider:stripe' AND currency = 'USD'";
@@ -211,6 +212,8 @@ async fn whatever_is_tampered_with_in_papers_is_named() {
         ("paper_parts", &receipt, "UPDATE papers SET fee = 2.01, credited = 4.92 WHERE kind = 'credit_note'"),
         ("paper_parts", &receipt, "UPDATE papers SET tax_included = 0.01 WHERE kind = 'credit_note'"),
         ("paper_parts", &receipt, "UPDATE papers SET tax = 95, credited = 3 WHERE kind = 'receipt'"),
+        ("paper_returned", &receipt, "UPDATE refunds SET status = 'failed' WHERE provider_refund_id = 're_1'"),
+        ("paper_returned", &receipt, "UPDATE disputes SET status = 'lost' WHERE dispute_id = 'du_1'"),
     ] {
         let report = found_after(&mut conn, &format!("{issued} {sql}")).await;
         let named = report.disagreements.iter().any(|one| one.rule == rule && one.subject == subject);
