@@ -46,24 +46,29 @@ WITH counted AS (
     WHERE p.kind <> 'receipt'
     GROUP BY p.order_id
 ), back AS (
-    -- What is back with the payer. Where payments are divided, shares can change after a paper.
-    SELECT t.order_id, coalesce(sum(t.amount) FILTER (WHERE t.stands), 0) AS amount
+    -- What of a payment is back with the payer. Where payments are divided, shares can change after a paper.
+    SELECT t.order_id, t.payment_id, coalesce(sum(t.amount) FILTER (WHERE t.stands), 0) AS amount
     FROM (
-        SELECT order_id, status = 'succeeded' AS stands, amount, from_unapplied + from_wallet AS beside FROM refunds
+        SELECT order_id, payment_id, status = 'succeeded' AS stands, amount, from_unapplied + from_wallet AS beside
+        FROM refunds
         UNION ALL
         -- One that was lost before its company told of it is open again, and its credit note stands.
-        SELECT d.order_id, d.status = 'lost' OR (d.status = 'open' AND p.source IS NOT NULL), d.amount,
+        SELECT d.order_id, d.payment_id, d.status = 'lost' OR (d.status = 'open' AND p.source IS NOT NULL), d.amount,
                d.from_unapplied + d.from_wallet
         FROM disputes d
         LEFT JOIN papers p ON p.source = 'dsp_' || replace(d.id::text, '-', '')
-        UNION ALL
-        SELECT j.order_id, true, o.received_amount, 0
-        FROM adjustments j
-        JOIN top_up_orders o ON o.id = j.order_id
-        WHERE j.booked_at IS NOT NULL
     ) t
-    GROUP BY t.order_id
+    GROUP BY t.order_id, t.payment_id
     HAVING max(t.beside) = 0
+), of_payment AS (
+    -- Papers of reversed approvals name an application, as receipts do: that money never came.
+    SELECT order_id, payment_id, customer_id,
+           coalesce(sum(CASE kind WHEN 'receipt' THEN amount ELSE -amount END)
+                    FILTER (WHERE application_n IS NOT NULL), 0) AS received,
+           coalesce(sum(CASE kind WHEN 'credit_note' THEN amount ELSE -amount END)
+                    FILTER (WHERE application_n IS NULL), 0) AS credited
+    FROM papers
+    GROUP BY order_id, payment_id, customer_id
 )
 SELECT 'paper_numbers' AS rule, coalesce(n.series, c.series) || '-' || coalesce(n.year, c.year) AS subject,
        NULL::text AS customer, '1 to ' || coalesce(n.last, 0) AS expected,
@@ -116,11 +121,10 @@ WHERE b.credited NOT BETWEEN 0 AND r.credited
    OR b.tax NOT BETWEEN 0 AND r.tax
    OR b.tax_included NOT BETWEEN 0 AND r.tax_included
 UNION ALL
-SELECT 'paper_returned', 'tuo_' || replace(r.order_id::text, '-', ''), r.customer_id, trim_scale(v.due)::text,
-       trim_scale(v.credited)::text
+SELECT 'paper_returned', 'tuo_' || replace(k.order_id::text, '-', ''), p.customer_id, trim_scale(v.due)::text,
+       trim_scale(p.credited)::text
 FROM back k
-JOIN papers r ON r.order_id = k.order_id AND r.kind = 'receipt'
-LEFT JOIN returned b ON b.order_id = k.order_id
-CROSS JOIN LATERAL (SELECT least(k.amount, r.amount) AS due, coalesce(b.amount, 0) AS credited) AS v
-WHERE v.credited <> v.due
+JOIN of_payment p ON p.order_id = k.order_id AND p.payment_id = k.payment_id
+CROSS JOIN LATERAL (SELECT least(k.amount, p.received) AS due) AS v
+WHERE p.credited <> v.due
   AND NOT EXISTS (SELECT FROM papers_due d WHERE d.order_id = k.order_id)
