@@ -13,13 +13,13 @@
 //! - [`cli`]: one file per command.
 //! - [`server`]: builds the service from its [`config`], and runs it until it is stopped.
 //! - [`http`]: the API. [`http::v1`] has one file per noun with its body, document and handler; operators' endpoints
-//!   are in `v1/admin/`. [`http::edge`] is what the endpoints share: tokens, bodies, problems, pages, wire types. No
+//!   are in `v1/admin/`. [`http::edge`] has what the endpoints share: tokens, bodies, problems, pages, wire types. No
 //!   handler imports a handler. The OpenAPI document is made from the registered routes.
 //! - [`workers`]: loops that need no request.
 //! - [`app`]: use cases, which load, ask the domain and save. Only this layer opens transactions. All money that
 //!   arrives takes one path, [`app::settlement`].
-//! - [`engine`]: what runs by itself, outside requests. [`engine::poster`] writes usage, [`engine::balance_reader`]
-//!   reads balances for many at once, [`engine::stream`] sends them.
+//! - [`engine`]: parts that run by themselves, outside requests. [`engine::poster`] writes usage,
+//!   [`engine::balance_reader`] reads balances for many at once, [`engine::stream`] sends them.
 //! - [`storage`]: PostgreSQL by diesel, with statements in `.sql` files. Functions take a connection and return domain
 //!   types; rows are private.
 //! - [`providers`]: the payment companies' protocols behind one trait.
@@ -40,15 +40,16 @@
 //! 3. An amount is [`domain::money::Money`] and keeps its currency; amounts of two currencies are never added.
 //! 4. Every rule about money is in [`domain`], where it is tested without a database.
 //! 5. State is columns and enums. No decision reads a sentence, a timeline or the text of an error; a text is compared
-//!    with the one before it only to not write it twice.
-//! 6. What cannot happen is an internal error, logged with what was expected; it is never a plausible default.
+//!    with the one before it only to avoid writing it twice.
+//! 6. An impossible state is an internal error, logged with what was expected; it is never replaced by a plausible
+//!    default.
 //! 7. No provider is called inside a transaction.
 //! 8. All SQL asks one clock, `ledger_now()`.
 //!
 //! # The guides
 //! - [`docs::architecture`]: the layers, and three walks through them
 //! - [`docs::adding_an_endpoint`], [`docs::adding_a_provider`], [`docs::adding_an_entry_kind`],
-//!   [`docs::adding_a_setting`], [`docs::adding_a_migration`]: what to write, and which test says what is missing
+//!   [`docs::adding_a_setting`], [`docs::adding_a_migration`]: what to write, and which test finds what is missing
 //! - [`docs::debugging`]: an order that is stuck, a slow flush, the SQL, a case to reproduce
 //! - [`docs::error_codes`]: every `code` of the API
 //! - [`docs::seals`]: what a seal covers, byte by byte

@@ -1,7 +1,7 @@
 //! Logs and metrics of the process.
 //!
 //! Logs go to standard error, so that the output of commands such as `topup token` and `topup openapi` can be piped. A
-//! log line is a sentence that reads on its own; names and numbers are its fields. [`METRICS`] lists all metrics.
+//! log line is a complete sentence; names and numbers are its fields. [`METRICS`] lists all metrics.
 
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
@@ -136,7 +136,7 @@ pub const METRICS: [Metric; 12] = [
     Metric {
         kind: MetricKind::Counter,
         name: "topup_webhook_attempts_total",
-        description: "Attempts to deliver an event to a partner, by what became of the delivery.",
+        description: "Attempts to deliver an event to a partner, by the delivery's new state.",
     },
 ];
 

@@ -42,7 +42,7 @@ pub enum Section {
 pub enum Work {
     Http(Load, Place),
     Direct(Direct),
-    /// Load of other customers beside a neighbour.
+    /// The load of other customers while a neighbour causes trouble.
     Beside(Load, Neighbour),
 }
 
@@ -53,7 +53,7 @@ pub enum Place {
     Plain,
     /// On the same database, with the poster turned off.
     PosterOff,
-    /// Entries are sealed a second after they were made: more often than ever.
+    /// Entries are sealed a second after they were made, much more often than in practice.
     Sealed,
     /// Entries are not sealed.
     Unsealed,
@@ -87,7 +87,7 @@ impl Place {
         }
     }
 
-    /// What the names of its cells end with.
+    /// The suffix of the names of its cells.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Plain => "",
@@ -219,7 +219,7 @@ pub fn of(sections: &[Section]) -> Vec<Cell> {
     cells
 }
 
-/// What the report calls it, and targets look for.
+/// Its name in the report, by which targets find it.
 pub fn name(work: &Work) -> String {
     let of = |load: &Load| {
         let what = match &load.request {
@@ -251,7 +251,7 @@ pub fn customers(spread: bool) -> &'static str {
 }
 
 impl Cell {
-    /// Measures once; answers, too, what the ledger must hold afterwards.
+    /// Measures once. Also returns what the ledger must contain afterwards.
     pub fn measure<'s>(
         &self,
         stage: &'s Stage,

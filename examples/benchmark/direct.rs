@@ -32,7 +32,7 @@ pub struct Counted {
     pub transactions: u64,
     pub failed: u64,
     pub per_second: f64,
-    /// Of one client only: the others are measured by their rate.
+    /// Only for one client: the others are measured by their rate.
     pub p50: Option<Duration>,
     pub p99: Option<Duration>,
 }

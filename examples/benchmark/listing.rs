@@ -15,13 +15,13 @@ use crate::verify::Acknowledged;
 #[derive(Debug)]
 pub struct Listed {
     pub what: String,
-    /// What the service itself took, in milliseconds; the mean.
+    /// The mean time that the service itself took, in milliseconds.
     pub server: f64,
     pub client_p50: f64,
     pub client_p99: f64,
 }
 
-/// Everything that was found out.
+/// All results.
 pub struct Found {
     pub pages: Vec<Listed>,
     pub targets: Vec<Target>,

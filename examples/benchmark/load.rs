@@ -14,7 +14,7 @@ use crate::stage::Stage;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     Usage,
-    /// So many items in one.
+    /// This many items in one request.
     Batch(u64),
     /// A hold, and the capture of it.
     HoldAndCapture,
@@ -84,7 +84,7 @@ impl Load {
         Ok(command)
     }
 
-    /// Runs for so many seconds.
+    /// Runs for this many seconds.
     pub fn run(&self, stage: &Stage, url: &str, seconds: u64) -> Outcome<Loaded> {
         let run = fresh_run()?;
         let mut command = self.wrk(stage, url, seconds, &run, if self.spread { "10000" } else { "0" })?;
@@ -130,4 +130,4 @@ pub fn acknowledged(loaded: &Loaded) -> Outcome<Vec<String>> {
     Ok(fs::read_to_string(path)?.lines().map(str::to_owned).collect())
 }
 
-const _: () = assert!(CUSTOMERS == 10_000, "the scripts and statements are told so");
+const _: () = assert!(CUSTOMERS == 10_000, "the scripts and statements know it");

@@ -164,7 +164,7 @@ fn delays_of_webhooks(stage: &Stage, arguments: &Arguments) -> Outcome<Vec<Targe
     Ok(targets)
 }
 
-/// Draws on standard error, and only where that is a terminal.
+/// Draws on standard error, and only if that is a terminal.
 fn progress(steps: u64) -> Outcome<ProgressBar> {
     let style = ProgressStyle::with_template("{bar:20} {pos}/{len} {elapsed} {msg}")?;
     Ok(ProgressBar::new(steps).with_style(style))

@@ -1,5 +1,5 @@
-//! Neighbours that used to make everybody wait: a wallet that somebody keeps locked, a client that hangs up in the
-//! middle of its transfers, a process that is frozen, a wallet with very many grants.
+//! Neighbours that once made everybody wait: a wallet that another session keeps locked, a client that disconnects in
+//! the middle of its transfers, a process that is frozen, a wallet with very many grants.
 //!
 //! The measured load is of other customers. Each neighbour is also metered, so the service meets its wallet all the
 //! time. The rows compare with the same load beside a neighbour that is like any other customer.
@@ -36,9 +36,9 @@ const HOT: &str = "hot";
 const GRANTED: &str = "granted";
 /// Live grants of one wallet.
 const GRANTS: usize = 1_200;
-/// How often a client hangs up.
+/// How often a client disconnects.
 const HANGS_UP_EVERY: Duration = Duration::from_millis(250);
-/// How long it waits for its answer before: by then its transaction is under way.
+/// How long it waits for its answer before it disconnects: its transaction is running by then.
 const HANGS_UP_AFTER: Duration = Duration::from_millis(3);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Neighbour {
     }
 }
 
-/// A neighbour that is at work.
+/// A running neighbour.
 pub struct Running<'s> {
     parts: Vec<Part<'s>>,
 }

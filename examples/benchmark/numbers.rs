@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-/// The middle one; of an even number, the mean of the two in the middle. Zero of none.
+/// The middle value; for an even number of values, the mean of the two in the middle. Zero if there are none.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -27,7 +27,7 @@ pub fn per_second(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64().max(1e-9)
 }
 
-/// Zero of nothing, rather than not a number.
+/// Zero if there are no values, instead of NaN.
 pub fn divided(value: f64, by: f64) -> f64 {
     if by == 0.0 { 0.0 } else { value / by }
 }

@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(10);
 pub struct Time {
     pub service: Duration,
     pub postgres: Duration,
-    /// Load generators, which are children of ours that have ended.
+    /// Load generators, which are our child processes and have ended.
     pub generator: Duration,
 }
 
@@ -50,7 +50,7 @@ struct Stat {
     of_ended_children: Duration,
 }
 
-/// proc(5): the name of the program stands in brackets and may hold anything; what follows is separated by blanks.
+/// proc(5): the name of the program is in brackets and may be any text; what follows is separated by blanks.
 fn stat(pid: &str) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();

@@ -18,7 +18,7 @@ use crate::cells::Place;
 use crate::service::command;
 use crate::stage::{Database, Stage};
 
-/// Those over whom the load is spread: `c00001` and on. One more, `hot`, has the load of its own.
+/// The customers over whom the load is spread: `c00001` and on. One more, `hot`, gets the load on one customer.
 pub const CUSTOMERS: u64 = 10_000;
 
 /// Every customer's money comes by a card payment that was applied to the wallet.
@@ -57,7 +57,7 @@ pub fn customers<'s>(stage: &'s Stage, name: &str) -> Outcome<Database<'s>> {
     Ok(database)
 }
 
-/// What the wallets of a place have beside their money.
+/// What the wallets of a stage have besides their money.
 pub fn wallets(stage: &Stage, place: Place) -> Outcome<()> {
     let database = stage.database(place.database())?;
     match place {
@@ -144,7 +144,7 @@ pub fn history(database: &Database<'_>, entries: u64) -> Outcome<()> {
     database.run("VACUUM ANALYZE")
 }
 
-/// Answers the statements that bring them back: built at once, they take a fraction of the time.
+/// Returns the statements that create them again: built at once, they take a fraction of the time.
 fn take_indexes_away(database: &Database<'_>) -> Outcome<Vec<String>> {
     let rows = database.all(
         "SELECT coalesce('ALTER TABLE entries DROP CONSTRAINT ' || c.conname, 'DROP INDEX ' || i.indexrelid::regclass),

@@ -83,7 +83,7 @@ impl Stage {
         self.database("postgres")?.run("CHECKPOINT")
     }
 
-    /// Where the write-ahead log stands.
+    /// The current position of the write-ahead log.
     pub fn wal_position(&self) -> Outcome<String> {
         Ok(self.database("postgres")?.one("SELECT pg_current_wal_flush_lsn()::text")?.try_get(0)?)
     }
@@ -113,7 +113,7 @@ impl Database<'_> {
     }
 }
 
-/// A private folder that goes when the program ends.
+/// A private folder that is removed when the program ends.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
@@ -132,7 +132,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What stays behind is a nuisance in a temporary folder, no more.
+        // If this fails, files stay in a temporary folder and do no harm.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -102,7 +102,7 @@ pub fn of(samples: &Samples, memory: u64) -> Vec<Target> {
     targets
 }
 
-/// The cell with the most clients' choice: the number of clients with the highest median.
+/// The best number of clients: the one with the highest median.
 fn best_direct(samples: &Samples, shape: &str, who: &str) -> Option<String> {
     CLIENTS
         .into_iter()

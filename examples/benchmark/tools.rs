@@ -46,7 +46,7 @@ fn build() -> Outcome<PathBuf> {
         }
     }
     let here = std::env::current_exe()?;
-    let folder = here.parent().and_then(Path::parent).ok_or("this program lies in no target folder")?;
+    let folder = here.parent().and_then(Path::parent).ok_or("this program is in no target folder")?;
     let topup = folder.join("topup");
     if !folder.ends_with("release") {
         return Err("this is no release build: run `cargo run --release --example benchmark`".into());

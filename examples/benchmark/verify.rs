@@ -34,7 +34,7 @@ impl Acknowledged {
 
     pub fn directly(direct: &Direct, counted: &Counted, database: &str) -> Option<Self> {
         let Counted { run, transactions, .. } = counted;
-        // The tables of the other shape are no ledger of ours.
+        // The tables of the other schema are not our ledger.
         (direct.statement == Statement::Deduct).then(|| Self {
             database: database.to_owned(),
             run: run.clone(),
@@ -45,8 +45,8 @@ impl Acknowledged {
     }
 }
 
-/// Counts what the ledger holds of every run; a key is there once at most, by its unique constraint. Answers how many
-/// items were looked for.
+/// Counts the items of every run in the ledger. A key occurs at most once, by its unique constraint. Returns how many
+/// items were searched for.
 pub fn counts(stage: &Stage, acknowledged: &[Acknowledged]) -> Outcome<u64> {
     let mut known: HashMap<String, HashMap<String, (i64, i64)>> = HashMap::new();
     let mut items = 0;

@@ -1,5 +1,5 @@
 -- The one clock of this database: all SQL asks it, column defaults and triggers included. It still moves within a
--- transaction, so what is read after a wait for a lock is later than what was written by the transaction waited for;
+-- transaction, so a time that is read after a wait for a lock is later than the times that the other transaction wrote;
 -- now() would be the time before the wait. PostgreSQL replaces the call by its body when it plans a statement, so it
 -- costs nothing. VOLATILE means that a condition on it can use no index: write `<= (SELECT ledger_now())` there, which
 -- is evaluated once.
@@ -13,7 +13,7 @@ CREATE TABLE environment (
     singleton boolean PRIMARY KEY DEFAULT true CONSTRAINT environment_one_row CHECK (singleton),
     stamp text NOT NULL CONSTRAINT environment_stamp CHECK (stamp IN ('test', 'live')),
     stamped_at timestamptz NOT NULL DEFAULT ledger_now(),
-    -- The role that the service takes in every session; null until `topup migrate` has made it.
+    -- The role that the service takes in every session; null until `topup migrate` has created it.
     service_role text,
     -- Signs the quotes of this database, together with a secret of the settings: a random number of 244 bits.
     quote_secret bytea NOT NULL
@@ -25,7 +25,7 @@ CREATE TABLE environment (
 );
 
 -- The time zone in which the days of the reports and the months of the statements begin. `topup migrate` changes it
--- only while nothing was ever booked: a day that was reported never gets other limits.
+-- only while nothing was ever booked: the limits of a reported day never change.
 CREATE TABLE calendar (
     singleton boolean PRIMARY KEY DEFAULT true CONSTRAINT calendar_one_row CHECK (singleton),
     -- A name of `pg_timezone_names`.
@@ -51,7 +51,7 @@ CREATE DOMAIN wallet_part AS numeric(24, 8) CONSTRAINT wallet_part_not_negative 
 CREATE DOMAIN spend_cap AS numeric(24, 8) CONSTRAINT spend_cap_positive CHECK (VALUE > 0);
 
 -- One balance: a customer, a currency, and the main wallet ('') or a product. The row carries the running parts, and
--- available = paid + granted - held - debt. Columns that never change stand first, because PostgreSQL logs a changed
+-- available = paid + granted - held - debt. Columns that never change come first, because PostgreSQL logs a changed
 -- row only from the first byte that differs. No balance is in any index, so every posting is a heap-only update.
 CREATE TABLE wallets (
     customer_id customer_key NOT NULL,
@@ -59,20 +59,20 @@ CREATE TABLE wallets (
     product product_code NOT NULL DEFAULT '',
     id uuid NOT NULL,
     created_at timestamptz NOT NULL,
-    -- An operator's stop, of this wallet and of all wallets of the customer: nothing may be spent.
+    -- Frozen by an operator: this wallet, and all wallets of the customer. Nothing may be spent.
     frozen boolean NOT NULL DEFAULT false,
     customer_frozen boolean NOT NULL DEFAULT false,
-    -- The account is being closed, or is closed (closings): nothing goes out but by the closing. From the moment on at
-    -- which it gives back what is left, it is closed: payments, credit and corrections do not come in either.
+    -- `closing`: the account is being closed, or is closed (closings), and only the closing moves money out. `closed`:
+    -- the closing gives back what is left, or has, and payments, credit and corrections do not come in either.
     closing boolean NOT NULL DEFAULT false,
     closed boolean NOT NULL DEFAULT false,
     -- Whether the customer owes taken-back money in this currency (taken_back_debts): nothing new may be spent, and
-    -- unheld paid money that appears is taken for it. All wallets of customer and currency have it, or none.
+    -- unheld paid money that appears is taken for it. All wallets of the customer and currency have the mark, or none.
     claimed boolean NOT NULL DEFAULT false,
-    -- True if the wallet needs a rule that the fast path cannot apply. `ledger::post` then decides every posting of it.
-    -- Kept by the ledger, and by the CHECK below.
+    -- True if the wallet needs a rule that the fast path cannot apply. Then `ledger::post` decides every posting on it.
+    -- The ledger writes the column, and the CHECK below verifies it.
     needs_full_path boolean NOT NULL DEFAULT false,
-    -- Below this the customer gets a `balance.low` event, once.
+    -- When the available amount falls below this, the customer gets one `balance.low` event.
     low_balance_threshold numeric(24, 8) CONSTRAINT wallets_low_balance_threshold CHECK (low_balance_threshold > 0),
     -- The fast path must leave this much available. It is the threshold of an alert that is armed, and 0 otherwise, so
     -- that the full path decides the posting that crosses the threshold and sends the event.
@@ -80,14 +80,15 @@ CREATE TABLE wallets (
     -- Money that was taken, or is claimed, for spent bonus of this wallet: the sum of its grants' owed. Bonus that
     -- returns is exchanged for it.
     bonus_owed wallet_part NOT NULL DEFAULT 0,
-    -- The spend guard: what may be spent in a UTC day and month; null: no cap. Who set them stands in spend_guards.
+    -- The spend guard: what may be spent in a UTC day and month; null: no cap. spend_guards says who set them.
     daily_cap spend_cap,
     monthly_cap spend_cap,
     -- The day that spent_today counts; its month is the one that spent_this_month counts. A count of an earlier day or
     -- month is void. Null: no guard.
     guard_day date,
-    -- The active grant: the one that the next usage takes from. What is left of it and what holds reserve of it stand
-    -- here, so that a usage writes no row of `grants`; the columns of its own row are as the full path left them.
+    -- The active grant: the one that the next usage takes from. What is left of it and what holds reserve of it are in
+    -- this row, so that a usage writes no row of `grants`; the columns of the grant's own row are those of its last
+    -- change by the full path.
     active_grant uuid,
     -- When the first grant expires of which something remains. From then on the full path decides.
     grants_until timestamptz,
@@ -106,9 +107,9 @@ CREATE TABLE wallets (
     -- All paid money that ever came in, and that ever went out. They only grow; an entry keeps their values after it.
     paid_in numeric(24, 8) NOT NULL DEFAULT 0,
     paid_out numeric(24, 8) NOT NULL DEFAULT 0,
-    -- The number of the last entry. Gapless: it grows with entries only.
+    -- The number of the last entry. Gapless: it grows only with entries.
     entry_seq bigint NOT NULL DEFAULT 0,
-    -- Grows with every change of the row, holds included: the ETag of the balance, and what the stream watches.
+    -- Grows with every change of the row, holds included: it is the ETag of the balance, and the stream watches it.
     version bigint NOT NULL DEFAULT 0,
     -- The time of the last change; never runs backwards.
     updated_at timestamptz NOT NULL,
@@ -126,13 +127,14 @@ CREATE TABLE wallets (
     CONSTRAINT wallets_needs_full_path_is_kept CHECK (
         needs_full_path = (debt > 0 OR frozen OR customer_frozen OR claimed OR closing) AND closing >= closed)
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);
--- Operators look for customers by the beginning of an id. Only a new wallet is written to it.
+-- Operators search for customers by the beginning of an id. Only a new wallet adds a row to this index.
 CREATE INDEX wallets_by_customer_prefix ON wallets (customer_id text_pattern_ops);
 
 -- Whether the fast path may take an amount from a wallet, or reserve it: what `domain::wallet` decides for usage and
--- holds in the common case. The active grant gives the whole amount and is not used up by it, or there is no grant and
--- paid money gives it. No grant lapses, and no day ends, within a second: the statement may wait for the wallet's lock
--- after it has looked. The caps leave room. PostgreSQL replaces the call by its body when it plans a statement.
+-- holds in the common case. Either the active grant gives the whole amount and is not used up by it, or there is no
+-- grant and paid money gives it. No grant lapses, and no day ends, within the next second, because the statement may
+-- still wait for the wallet's lock. The caps leave enough. PostgreSQL replaces the call by its body when it plans a
+-- statement.
 CREATE FUNCTION fast_path_covers(w wallets, amount numeric) RETURNS boolean LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
     SELECT NOT w.needs_full_path
        AND w.paid + w.granted - w.held - amount >= w.fast_floor
@@ -146,8 +148,8 @@ CREATE FUNCTION fast_path_covers(w wallets, amount numeric) RETURNS boolean LANG
 $$;
 
 -- Whether the fast path may capture holds of a wallet. `holding` is the grant that they reserve, null for paid money,
--- and `granted` how much is taken of it. The rest of a hold is free again, so an alert that waits for the recovery and
--- bonus that is owed are left to the full path.
+-- and `granted` is how much is taken from it. The rest of a hold becomes available, so a wallet with an alert that
+-- waits for the recovery, or with owed bonus, is left to the full path.
 CREATE FUNCTION fast_path_captures(w wallets, holding uuid, granted numeric) RETURNS boolean
     LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
     SELECT NOT w.needs_full_path
@@ -157,8 +159,8 @@ CREATE FUNCTION fast_path_captures(w wallets, holding uuid, granted numeric) RET
        AND (w.guard_day <> ((ledger_now() + interval '1 second') AT TIME ZONE 'UTC')::date) IS NOT TRUE
 $$;
 
--- What the numbers in entries.kind mean, and as which type of account flow a customer sees them. For people and
--- reports: the service has the same list in `domain::entry::EntryKind`, and a test compares them.
+-- What the numbers in entries.kind mean, and as which type of account flow a customer sees them. The table is for
+-- people and reports. The service has the same list in `domain::entry::EntryKind`, and a test compares them.
 CREATE TABLE entry_kinds (
     kind smallint PRIMARY KEY,
     name text NOT NULL UNIQUE,
@@ -195,7 +197,8 @@ CREATE TABLE entries (
     created_at timestamptz NOT NULL,
     -- Gapless within the wallet, from 1.
     seq entry_number NOT NULL,
-    -- Of what was asked for. The same key with another fingerprint is refused; with the same one it is replayed.
+    -- The fingerprint of the request. The same key with another fingerprint is refused; with the same one it is
+    -- replayed.
     fingerprint bigint NOT NULL,
     wallet_id uuid NOT NULL,
     kind entry_kind NOT NULL,
@@ -204,19 +207,19 @@ CREATE TABLE entries (
     amount numeric(24, 8) NOT NULL,
     -- paid + granted - debt of the wallet after this entry.
     balance_after numeric(24, 8) NOT NULL,
-    -- The wallet's paid_in and paid_out after this entry. They place the entry on the line of the wallet's paid money,
-    -- so that "which top-up paid for this?" is a look-up of a range.
+    -- The wallet's paid_in and paid_out after this entry. They give the entry a range of the wallet's paid money, so
+    -- that "which top-up paid for this?" is a range look-up.
     paid_in numeric(24, 8) NOT NULL,
     paid_out numeric(24, 8) NOT NULL,
     -- The other side: provider:stripe, bank:<account>, usage, promotion, transfer, refund:stripe, adjustment, …
     counterpart counterpart_name NOT NULL,
-    -- The caller's id of the movement, or ours: nothing is booked twice under the same one.
+    -- The caller's id of the movement, or our id: nothing is booked twice under the same id.
     key dedupe_key NOT NULL,
-    -- The signed changes of granted credit and of debt; null if there is none, because a null takes no room.
+    -- The signed changes of granted credit and of debt; null if there is none, because a null takes no space.
     granted numeric(24, 8),
     debt numeric(24, 8),
-    -- Of usage and captures: the grant, if it is one alone, that the granted part was taken from. Several grants, and
-    -- those of other kinds of entry, stand in grant_uses; `all_grant_uses` has both.
+    -- For usage and captures: the grant that gave the granted part, if it was exactly one. Several grants, and
+    -- those of other kinds of entry, are in grant_uses; `all_grant_uses` has both.
     grant_id uuid,
     -- What the entry belongs to, as the API shows its id: an order, a transfer, a hold, a usage that is given back.
     reference text,
@@ -224,34 +227,34 @@ CREATE TABLE entries (
     metadata jsonb,
     -- When the caller says that the usage happened.
     occurred_at timestamptz,
-    -- What is left of description and metadata after their erasure: their digests, as they stand in the sealed form.
+    -- What is left of description and metadata after their erasure: their digests, as in the sealed form.
     text_digest text,
     CONSTRAINT entries_pkey PRIMARY KEY (customer_id, wallet_id, seq),
     -- The key leads, so that keys made in order of time are written at one edge of the index.
     CONSTRAINT entries_key_once UNIQUE (key, kind, customer_id),
-    -- An adjustment goes either way; of the other kinds, these bring money in.
+    -- An adjustment can have either sign; of the other kinds, these bring money in.
     CONSTRAINT entries_grant_of_consumption CHECK (
         grant_id IS NULL OR (granted < 0 AND kind IN (/* CONSUMPTION */ 2, 3))),
     CONSTRAINT entries_sign CHECK (amount <> 0 AND (
         kind = /* ADJUST */ 11 OR (amount > 0) = (kind IN (/* BRINGS_MONEY */ 1, 4, 6, 7, 9, 12, 14, 16, 18, 20, 21))))
 );
--- Every usage must be written to each index that contains it, so ordinary usage is in the two indexes above only. It is
--- listed by a walk down its wallets. Rare kinds are found by kind. The wallet is left out of the index: entries of two
--- wallets with the same time and number are few.
+-- Every usage must be written to each index that contains it, so ordinary usage is only in the two indexes above. Lists
+-- read it wallet by wallet. Rare kinds are found by kind. The index does not contain the wallet, because few entries of
+-- two wallets have the same time and number.
 CREATE INDEX entries_by_kind_and_time ON entries (customer_id, kind, created_at, seq)
     WHERE kind NOT IN (/* CONSUMPTION */ 2, 3);
 -- Usage of products that the main wallet paid: the products' spend guards count it.
 CREATE INDEX entries_paid_for_products ON entries (customer_id, counterpart, created_at)
     WHERE kind = /* USAGE */ 2 AND counterpart <> 'usage';
--- What belongs to an order or a transfer, and what was given back of a usage. Usage itself refers to nothing, and a
--- capture refers to its hold.
+-- The entries of an order or a transfer, and the reversals of a usage. Usage itself refers to nothing, and a capture
+-- refers to its hold.
 CREATE INDEX entries_by_reference ON entries (customer_id, reference)
     WHERE reference IS NOT NULL AND kind NOT IN (/* CONSUMPTION */ 2, 3);
--- Which incoming money paid for what: a deduction took the range of the wallet's line that ends at its paid_out, and
--- the entries whose paid_in reaches into that range brought it.
+-- Which incoming money paid for what: a deduction took the range of the wallet's paid money that ends at its paid_out,
+-- and the entries whose paid_in reaches into that range brought this money.
 CREATE INDEX entries_paid_in ON entries (customer_id, wallet_id, paid_in)
     WHERE kind IN (/* BRINGS_PAID_MONEY */ 1, 4, 6, 7, 11, 16, 18, 20, 21);
--- Which payment repaid which debt: while there is debt, paid_in stands still. Few entries move debt.
+-- Which payment repaid which debt: while there is debt, paid_in does not change. Few entries move debt.
 CREATE INDEX entries_debt ON entries (customer_id, wallet_id, paid_in, seq) WHERE debt IS NOT NULL;
 
 -- How many entries of a wallet come before a position in the order of lists: (created_at, seq, wallet id). Time never
@@ -284,7 +287,7 @@ BEGIN
     RETURN low;
 END $$;
 
--- Refuses whatever changes or removes a row. Also for the other tables that are only ever added to.
+-- Refuses every change or removal of a row. It also protects the other append-only tables.
 CREATE FUNCTION entries_are_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'entries are append-only: % refused', TG_OP USING ERRCODE = 'restrict_violation';
@@ -292,8 +295,8 @@ END $$;
 CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries
     FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
 
--- Lets one change of an entry through: the owner erases both texts, and their digests take their place. Everything else
--- of the entry stays.
+-- Allows one change of an entry: the owner erases both texts, and their digests take their place. The rest of the entry
+-- stays.
 CREATE FUNCTION entries_let_texts_be_erased() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     erased entries := OLD;
@@ -316,7 +319,7 @@ CREATE TRIGGER entries_no_truncate BEFORE TRUNCATE ON entries
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 REVOKE UPDATE, DELETE, TRUNCATE ON entries FROM PUBLIC;
 
--- What a caller attaches to an order, a transfer or a grant: its own name of it, and texts. Both may be personal.
+-- What a caller attaches to an order, a transfer or a grant: its own name for it, and texts. Both may be personal.
 CREATE DOMAIN client_reference AS text
     CONSTRAINT client_reference_length CHECK (length(VALUE) BETWEEN 1 AND 200);
 -- PostgreSQL writes more spaces than a caller, whose JSON has at most 2,048 bytes.
@@ -329,11 +332,12 @@ CREATE TABLE grants (
     id uuid NOT NULL,
     wallet_id uuid NOT NULL,
     amount numeric(24, 8) NOT NULL CONSTRAINT grants_amount_positive CHECK (amount > 0),
-    -- While the grant is its wallet's active one, the wallet's row knows better: read `current_grants`.
+    -- While the grant is its wallet's active one, the wallet's row has the newer value: read `current_grants`.
     remaining numeric(24, 8) NOT NULL,
-    -- What open holds reserve of it. That part can still be captured after the grant has expired.
+    -- What open holds reserve of the grant. That part can still be captured after the grant has expired.
     held numeric(24, 8) NOT NULL DEFAULT 0,
-    -- Money that was taken, or is claimed, in place of spent parts of it. It is a bonus whose order's money went back.
+    -- Money that was taken, or is claimed, in place of spent parts. Such a grant is a bonus whose order's money went
+    -- back.
     owed numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT grants_owed CHECK (owed BETWEEN 0 AND amount),
     -- Spent in this order: the lowest priority, then the earliest expiry, then the oldest.
     priority smallint NOT NULL DEFAULT 100,
@@ -346,11 +350,11 @@ CREATE TABLE grants (
     created_at timestamptz NOT NULL,
     -- The number of the wallet's last entry that can have used it, while it is not the active grant.
     used_to bigint NOT NULL DEFAULT 0,
-    -- Whether an event has told that it expires soon.
+    -- Whether an event has announced its expiry.
     told_expiring boolean NOT NULL DEFAULT false,
     client_reference client_reference,
     metadata client_metadata,
-    -- The Idempotency-Key that made it, once its row in idempotency_keys is pruned.
+    -- The Idempotency-Key of the request that made it, once the key's row in idempotency_keys is pruned.
     key_caller text,
     key text,
     key_fingerprint bytea,
@@ -364,7 +368,7 @@ CREATE INDEX grants_by_client_reference ON grants (customer_id, client_reference
 CREATE INDEX grants_live ON grants (customer_id, wallet_id) WHERE remaining > 0;
 CREATE INDEX grants_expiring ON grants (expires_at, id) WHERE remaining > 0 AND expires_at IS NOT NULL;
 
--- The grants as they are: what is left of a wallet's active grant stands in the wallet's row.
+-- The grants with their current figures: what is left of a wallet's active grant is in the wallet's row.
 CREATE VIEW current_grants AS
 SELECT g.customer_id, g.id, g.wallet_id, g.amount,
        CASE WHEN w.active_grant = g.id THEN w.active_remaining ELSE g.remaining END AS remaining,
@@ -373,7 +377,7 @@ SELECT g.customer_id, g.id, g.wallet_id, g.amount,
 FROM grants g
 LEFT JOIN wallets w ON w.customer_id = g.customer_id AND w.id = g.wallet_id;
 
--- Which grants an entry took from (negative) or gave back to (positive), where entries.grant_id does not say it.
+-- Which grants an entry took from (negative) or gave back to (positive), if entries.grant_id does not name the grant.
 CREATE TABLE grant_uses (
     customer_id text NOT NULL,
     wallet_id uuid NOT NULL,
@@ -388,7 +392,7 @@ CREATE TRIGGER grant_uses_no_change BEFORE UPDATE OR DELETE ON grant_uses
 CREATE TRIGGER grant_uses_no_truncate BEFORE TRUNCATE ON grant_uses
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 
--- All uses of grants. By the grant it finds no usage: no index of `entries` contains the grant.
+-- All uses of grants. A search by grant cannot use an index for usage: no index of `entries` contains the grant.
 CREATE VIEW all_grant_uses AS
 SELECT customer_id, wallet_id, seq, grant_id, amount FROM grant_uses
 UNION ALL
@@ -408,8 +412,8 @@ CREATE TRIGGER seal_keys_no_change BEFORE UPDATE OR DELETE ON seal_keys
 CREATE TRIGGER seal_keys_no_truncate BEFORE TRUNCATE ON seal_keys
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 
--- The chain of a wallet: each row seals a stretch of its entries and their grant uses, and the row before it. What is
--- hashed and signed stands in `src/docs/seals.md`.
+-- The chain of a wallet: each row seals a stretch of its entries and their grant uses, and the row before it.
+-- `src/docs/seals.md` says what is hashed and signed.
 CREATE TABLE seals (
     customer_id text NOT NULL,
     wallet_id uuid NOT NULL,
@@ -417,7 +421,7 @@ CREATE TABLE seals (
     to_seq bigint NOT NULL,
     -- The version of the form that is hashed.
     form smallint NOT NULL,
-    -- Of the seal before; zeros for the first.
+    -- The hash of the seal before; zeros for the first.
     previous_hash bytea NOT NULL,
     hash bytea NOT NULL,
     key_id text NOT NULL REFERENCES seal_keys (id),
@@ -432,23 +436,26 @@ CREATE TRIGGER seals_no_change BEFORE UPDATE OR DELETE ON seals
 CREATE TRIGGER seals_no_truncate BEFORE TRUNCATE ON seals
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 
--- Under which the texts of a customer's entries are digested. It is made when it is first needed and deleted when the
--- texts are erased, after which nobody can guess them from their digests. Written under the lock of `seal_walk` only.
+-- The secret with which the texts of a customer's entries are digested. It is created when it is first needed and
+-- deleted when the texts are erased; after that nobody can guess them from their digests. It is written only under the
+-- lock of `seal_walk`.
 CREATE TABLE customer_secrets (
     customer_id customer_key PRIMARY KEY,
     secret bytea NOT NULL CONSTRAINT customer_secrets_length CHECK (length(secret) = 32),
     made_at timestamptz NOT NULL DEFAULT ledger_now()
 );
 
--- How far the walk over all wallets has come that seals them. Whoever has this row locked may seal; the others pass.
+-- The progress of the walk that seals all wallets. The process that has this row locked may seal; the others skip their
+-- turn.
 CREATE TABLE seal_walk (
     singleton boolean PRIMARY KEY DEFAULT true CONSTRAINT seal_walk_one_row CHECK (singleton),
-    -- The key of the last wallet that was looked at; empty before the first.
+    -- The key of the last wallet that was checked; empty before the first.
     customer_id text NOT NULL DEFAULT '',
     currency text NOT NULL DEFAULT '',
     product text NOT NULL DEFAULT '',
     next_at timestamptz NOT NULL DEFAULT ledger_now(),
-    -- When the oldest entry was made that the last whole walk left unsealed, and that the present one left so far.
+    -- When the oldest entry was made that the last complete walk left unsealed, and the same for the present walk so
+    -- far.
     oldest timestamptz,
     oldest_so_far timestamptz
 );
@@ -472,7 +479,7 @@ CREATE TABLE take_backs (
     payment_id uuid,
     customer_id text NOT NULL,
     wallet_id uuid NOT NULL,
-    -- Whom the source's own money is booked against.
+    -- The counterpart of the source's own money.
     counterpart counterpart_name NOT NULL,
     -- The order's bonus that it concerns.
     grant_id uuid,
@@ -490,9 +497,9 @@ CREATE TABLE take_backs (
 );
 CREATE INDEX take_backs_by_what_brought ON take_backs (customer_id, (coalesce(order_id, payment_id)));
 
--- What of it is still claimed, because the wallets did not have it. A claim is on the customer in a currency: it is in
--- no wallet's figures, and no entry is made until money is taken for it. Its rows are guarded by the locks of all
--- wallets of that customer and currency.
+-- What is still claimed for a source, because the wallets did not have it. A claim concerns the customer in a currency:
+-- it is in no wallet's figures, and no entry is made until money is taken for it. Its rows are guarded by the locks of
+-- all wallets of that customer and currency.
 CREATE TABLE taken_back_debts (
     source take_back_source NOT NULL,
     part taken_part NOT NULL CONSTRAINT taken_back_debts_part CHECK (part <> 'bonus'),
@@ -512,7 +519,7 @@ CREATE TABLE taken_back_debts (
 );
 CREATE INDEX taken_back_debts_by_customer ON taken_back_debts (customer_id, currency, created_at);
 
--- Who stopped a customer, or one wallet, and why. The wallets' columns `customer_frozen` and `frozen` say the same.
+-- Who froze a customer, or one wallet, and why. The wallets' columns `customer_frozen` and `frozen` say the same.
 CREATE TABLE frozen_customers (
     customer_id customer_key PRIMARY KEY,
     reason text NOT NULL,
@@ -528,16 +535,16 @@ CREATE TABLE frozen_wallets (
     CONSTRAINT frozen_wallets_pkey PRIMARY KEY (customer_id, wallet_id)
 );
 
--- The gate of a customer's wallets: an advisory lock. Who makes a wallet holds it shared until the transaction ends.
--- Who must reach all wallets (a claim that is made or ends, a freeze) holds it alone; then no wallet can appear that
--- was not listed. A lock of rows cannot do this, because there is no row yet. The gate is passed before a wallet is
--- locked.
+-- The gate of a customer's wallets: an advisory lock. A transaction that creates a wallet takes it in shared mode until
+-- it ends. A transaction that must reach all wallets (for a claim that begins or ends, or a freeze) takes it
+-- exclusively; then no unlisted wallet can appear. Row locks cannot do this, because there is no row yet. The gate is
+-- taken before a wallet is locked.
 CREATE FUNCTION wallet_gate(customer text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT hashtextextended('wallets of ' || customer, 0)
 $$;
 
--- Closes the gate for a transaction that has locked wallets already. It may not wait: who holds the gate may wait for
--- one of those wallets. So it fails, and the transaction runs again.
+-- Takes the gate exclusively for a transaction that has locked wallets already. It must not wait, because the holder of
+-- the gate may wait for one of those wallets. So it fails, and the transaction runs again.
 CREATE FUNCTION close_wallet_gate_at_once(customer text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT pg_try_advisory_xact_lock(wallet_gate(customer)) THEN
@@ -546,8 +553,8 @@ BEGIN
     RETURN true;
 END $$;
 
--- A new wallet is marked as the others of its customer and currency are. The statements of this function see what was
--- committed before the gate was passed.
+-- A new wallet gets the marks of the customer's other wallets in that currency. The statements of this function see
+-- everything that was committed before the gate was taken.
 CREATE FUNCTION mark_new_wallet() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(wallet_gate(NEW.customer_id));
@@ -564,22 +571,22 @@ END $$;
 CREATE INDEX wallets_by_id ON wallets (id);
 CREATE TRIGGER wallets_marked BEFORE INSERT ON wallets FOR EACH ROW EXECUTE FUNCTION mark_new_wallet();
 
--- Amounts reserved for what still runs. status is in no index, so closing a hold is a heap-only update.
+-- Amounts that are reserved for running calls. status is in no index, so closing a hold is a heap-only update.
 CREATE TABLE holds (
     customer_id text NOT NULL,
     -- The caller's id of the hold.
     key dedupe_key NOT NULL,
-    -- Ours, as the API shows it.
+    -- Our id, as the API shows it.
     id uuid NOT NULL,
     wallet_id uuid NOT NULL,
-    -- The wallet's, so that a hold names its wallet's key without a look-up.
+    -- A copy of the wallet's columns, so that a hold names its wallet's key without a look-up.
     currency text NOT NULL,
     product text NOT NULL,
     fingerprint bigint NOT NULL,
     amount numeric(24, 8) NOT NULL CONSTRAINT holds_amount_positive CHECK (amount > 0),
     -- How much of the amount is granted credit.
     granted numeric(24, 8) NOT NULL DEFAULT 0,
-    -- The grant that it is reserved of, if it is one alone.
+    -- The grant that is reserved, if it is exactly one.
     grant_id uuid,
     -- Several grants: [{"grant_id": …, "amount": "…"}].
     grant_parts jsonb,
@@ -602,20 +609,20 @@ CREATE INDEX holds_by_id ON holds (id);
 CREATE INDEX holds_by_expiry ON holds (expires_at);
 CREATE INDEX holds_by_customer_and_expiry ON holds (customer_id, expires_at);
 
--- A statement of the fast path calls it when it finds that it must not go on: the statement then fails as a whole.
+-- A statement of the fast path calls it if it must not go on: then the whole statement fails.
 CREATE FUNCTION fast_path_refused() RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the fast path does not take this' USING ERRCODE = 'TP001';
 END $$;
 
--- The same where it finds that the key of a new hold belongs to one that was captured, whether its row is still there
--- or not. It fails as the table's own key would.
+-- The same for a new hold whose key belongs to a captured one, even if that row is deleted. It fails like a violation
+-- of the table's primary key.
 CREATE FUNCTION hold_key_used() RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'a hold with this key was captured' USING ERRCODE = 'unique_violation', CONSTRAINT = 'holds_pkey';
 END $$;
 
--- Who set the caps of a wallet's spend guard. The caps, and what they count, stand in the wallet's row.
+-- Who set the caps of a wallet's spend guard. The caps, and what they count, are in the wallet's row.
 CREATE TABLE spend_guards (
     customer_id text NOT NULL,
     wallet_id uuid NOT NULL,
@@ -624,36 +631,36 @@ CREATE TABLE spend_guards (
     CONSTRAINT spend_guards_pkey PRIMARY KEY (customer_id, wallet_id)
 );
 
--- How far a worker has come that looks for what is over: before `reached` nothing is left to do. So its next scan, and
--- the look-ups of the ledger, need not pass over everything that was closed long ago.
+-- The progress of a worker that searches for expired rows: before `reached` nothing is left to do. So its next scan,
+-- and the look-ups of the ledger, need not read everything that was closed long ago.
 CREATE TABLE worker_marks (
     worker text PRIMARY KEY,
     reached timestamptz NOT NULL
 );
 
--- What happened: the feed, the webhooks and the balance stream tell it. An event is written in the transaction of the
--- change itself, and carries the row that it is about as that row was then.
+-- Events, for the feed, the webhooks and the balance stream. An event is written in the transaction of the change
+-- itself, and contains the changed row in its state at that time.
 CREATE TABLE events (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
     -- Null: it is about no customer.
     customer_id text,
     type text NOT NULL,
-    -- Of what `data` is a row.
+    -- The table that `data` is a row of.
     noun text NOT NULL CONSTRAINT events_noun CHECK (noun IN (
         'order', 'unapplied_payment', 'refund', 'refund_request', 'dispute', 'transfer', 'balance', 'grant', 'hold',
         'customer', 'closing', 'webhook_endpoint')),
-    -- The only service that may read it, beside operators; null: every service.
+    -- The only service that may read it, in addition to operators; null: every service.
     owner text,
     data jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
     -- Grows in the order in which a customer's events become visible; seq does not, because a transaction can take a
-    -- lower seq and commit later. A reader of one customer that goes on after the last position it has seen misses
-    -- nothing.
+    -- lower seq and commit later. So a reader of one customer's events that goes on after the last position it has seen
+    -- misses nothing.
     position bigint,
     -- The number among the customer's events: gapless, from 1, in the order of position.
     sequence bigint,
-    -- The number in the feed of all customers: gapless, from 1. It is given once the event can be seen, so a reader
+    -- The number in the feed of all customers: gapless, from 1. It is given once the event is visible, so a reader
     -- that goes on after the last number it has seen misses nothing either.
     number bigint,
     CONSTRAINT events_numbered_after_placed CHECK (number IS NULL OR (position IS NOT NULL AND sequence IS NOT NULL))
@@ -661,23 +668,23 @@ CREATE TABLE events (
 CREATE INDEX events_by_customer ON events (customer_id, position);
 CREATE UNIQUE INDEX events_number_once ON events (number) WHERE number IS NOT NULL;
 CREATE INDEX events_to_number ON events (position) WHERE number IS NULL;
--- A partner asks for everything since a time.
+-- For a partner who requests all events since a time.
 CREATE INDEX events_by_time ON events (created_at) WHERE number IS NOT NULL;
 
--- The highest position of an event that was deleted for its age. A listener that has come less far may miss events.
+-- The highest position of an event that was deleted for its age. A listener with a lower position may miss events.
 CREATE TABLE events_pruned (
     singleton boolean PRIMARY KEY DEFAULT true CONSTRAINT events_pruned_one_row CHECK (singleton),
     up_to bigint NOT NULL
 );
 CREATE SEQUENCE event_positions;
 
--- The last sequence of each customer, and of the events without one (''). It outlives the events themselves.
+-- The last sequence of each customer, and of the events without a customer (''). It outlives the events themselves.
 CREATE TABLE event_sequences (
     customer_id text PRIMARY KEY,
     last bigint NOT NULL CONSTRAINT event_sequences_positive CHECK (last > 0)
 ) WITH (fillfactor = 80);
 
--- The last number in the feed. `origin` stands for number 0 in cursors: see `storage::feed`.
+-- The last number in the feed. `origin` takes the place of an event's id for number 0 in cursors: see `storage::feed`.
 CREATE TABLE event_feed (
     singleton boolean PRIMARY KEY DEFAULT true CONSTRAINT event_feed_one_row CHECK (singleton),
     last bigint NOT NULL DEFAULT 0,
@@ -690,13 +697,13 @@ CREATE TABLE webhook_endpoints (
     id uuid PRIMARY KEY,
     -- The caller who made it: `service:meter`.
     owner text NOT NULL,
-    -- The API key by which it was made, or by which its URL or secret was changed last; null: by a token.
+    -- The API key that created it, or that changed its URL or secret last; null: a token did.
     api_key uuid,
     url text NOT NULL,
     description text,
     -- The types of events that it gets; empty: all.
     types text[] NOT NULL DEFAULT '{}',
-    -- `deleted`: nobody sees it any more, but its deliveries refer to it until they are pruned.
+    -- `deleted`: it is no longer shown, but its deliveries refer to it until they are pruned.
     status text NOT NULL CONSTRAINT webhook_endpoints_status
         CHECK (status IN ('enabled', 'paused', 'disabled', 'deleted')),
     disabled_because text CONSTRAINT webhook_endpoints_disabled_because CHECK (disabled_because IN ('gone', 'failing')),
@@ -704,7 +711,7 @@ CREATE TABLE webhook_endpoints (
     failing_since timestamptz,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    -- The process that delivers to it now, and until when it may without renewing that.
+    -- The process that delivers to it now, and the end of its lease.
     lease uuid,
     leased_until timestamptz,
     CONSTRAINT webhook_endpoints_disabled_says_why CHECK ((status = 'disabled') = (disabled_because IS NOT NULL))
@@ -716,18 +723,18 @@ CREATE INDEX webhook_endpoints_in_use ON webhook_endpoints (leased_until) WHERE 
 CREATE INDEX webhook_endpoints_leased ON webhook_endpoints (lease) WHERE lease IS NOT NULL;
 CREATE INDEX webhook_endpoints_deleted ON webhook_endpoints (id) WHERE status = 'deleted';
 
--- The secrets that sign. They stand here as they are, because a signature needs them.
+-- The secrets that sign. They are not hashed, because a signature needs them.
 CREATE TABLE webhook_secrets (
     endpoint_id uuid NOT NULL REFERENCES webhook_endpoints (id),
     secret text NOT NULL,
     made_at timestamptz NOT NULL,
-    -- Until when it signs beside the one that replaces it; null: the current one.
+    -- Until when the secret signs in addition to its successor; null: the current secret.
     ends_at timestamptz,
     PRIMARY KEY (endpoint_id, secret)
 );
 CREATE UNIQUE INDEX webhook_secrets_one_current ON webhook_secrets (endpoint_id) WHERE ends_at IS NULL;
 
--- What is to be delivered, and what was. A row is made when its event is numbered.
+-- Deliveries, waiting and finished. A row is created when its event is numbered.
 CREATE TABLE webhook_deliveries (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     endpoint_id uuid NOT NULL REFERENCES webhook_endpoints (id),
@@ -738,10 +745,10 @@ CREATE TABLE webhook_deliveries (
     type text NOT NULL,
     status text NOT NULL DEFAULT 'pending'
         CONSTRAINT webhook_deliveries_status CHECK (status IN ('pending', 'delivered', 'failed')),
-    -- All attempts, and those since it was made or asked for again.
+    -- The number of all attempts, and of those since it was created or requested again.
     attempts integer NOT NULL DEFAULT 0,
     tries integer NOT NULL DEFAULT 0,
-    -- When it is tried next; null: no more.
+    -- When it is tried next; null: never.
     due_at timestamptz DEFAULT ledger_now(),
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
     CONSTRAINT webhook_deliveries_once UNIQUE (endpoint_id, number),
@@ -766,7 +773,7 @@ CREATE TABLE webhook_attempts (
     PRIMARY KEY (delivery_id, n)
 );
 
--- Whether an endpoint is to get an event. A test event goes to the endpoint that it is about, and to no other.
+-- Whether an endpoint gets an event. A test event goes to the endpoint that it is about, and to no other.
 CREATE FUNCTION webhook_wants(
     endpoint uuid, endpoint_owner text, types text[], event_type text, event_owner text, subject text
 )
@@ -779,8 +786,8 @@ CREATE FUNCTION webhook_wants(
 $$;
 
 -- Places an event when its transaction commits, one transaction of a customer after the other: the row in
--- event_sequences is locked until the commit is visible. By then the transaction has all its other locks, so a
--- transaction that waits here holds up no lock that another one here still needs.
+-- event_sequences is locked until the commit is visible. By then the transaction has all its other locks, so two
+-- transactions that meet here cannot wait for each other.
 CREATE FUNCTION place_event() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     next bigint;
@@ -794,7 +801,7 @@ END $$;
 CREATE CONSTRAINT TRIGGER events_placed AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION place_event();
 
--- The events that follow from a row alone are written by triggers, so no writer can forget one.
+-- Triggers write the events that follow from a row alone, so no writer can forget one.
 CREATE FUNCTION tell_of_grant() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO events (customer_id, type, noun, data)

@@ -1,11 +1,11 @@
 -- What operators configure. These tables are small and change rarely. `version` grows with every change of a row: it is
 -- the ETag that an update must name, so that two operators cannot overwrite each other's change.
 
--- What of the platform can hold a balance of its own, which is spent there only.
+-- The parts of the platform that can hold a balance of their own, which is spent there only.
 CREATE TABLE products (
     code text PRIMARY KEY CONSTRAINT products_code CHECK (code ~ '^[a-z0-9_-]{1,32}$'),
     name text NOT NULL,
-    -- An inactive product takes no new money; what it has can still be spent.
+    -- An inactive product takes no new money; its present money can still be spent.
     active boolean NOT NULL DEFAULT true,
     -- Whether paid money may be moved back from the product to the main wallet.
     returnable boolean NOT NULL DEFAULT false,
@@ -20,7 +20,7 @@ CREATE TABLE products (
 CREATE TABLE agreements (
     version text PRIMARY KEY,
     url text NOT NULL,
-    -- The one version that orders must name now.
+    -- The active version, which new orders must name.
     active boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
     -- Who published it, or activated it last; `topup` is the seed.
@@ -43,11 +43,11 @@ CREATE TABLE top_up_options (
     product text NOT NULL DEFAULT '',
     -- The amounts that a payment page offers as buttons. Other amounts within the limits are accepted as well.
     presets numeric(24, 8)[] NOT NULL,
-    -- The limits of what is paid.
+    -- The limits of a payment.
     minimum numeric(24, 8) NOT NULL CONSTRAINT top_up_options_minimum CHECK (minimum > 0),
     maximum numeric(24, 8) NOT NULL,
     -- After this time an unpaid order expires: between 30 minutes and 24 hours, as Stripe's payment pages do. A bank
-    -- transfer takes longer than that, and its orders have a longer time of their own.
+    -- transfer takes longer, so its orders have a longer time of their own.
     order_ttl_minutes integer NOT NULL DEFAULT 1440
         CONSTRAINT top_up_options_ttl CHECK (order_ttl_minutes BETWEEN 30 AND 1440),
     version bigint NOT NULL DEFAULT 1,
@@ -58,8 +58,8 @@ CREATE TABLE top_up_options (
     CONSTRAINT top_up_options_order CHECK (minimum <= maximum)
 );
 
--- Which payment channel is offered where, and at what price. Of a channel and currency the row of the product decides,
--- and the row of '' where the product has none.
+-- Which payment channel is offered where, and at what price. For a channel and currency the row of the product decides,
+-- or the row of '' if the product has none.
 CREATE TABLE channel_rules (
     channel text NOT NULL CONSTRAINT channel_rules_channel
         CHECK (channel IN ('card', 'paypal', 'vnpay', 'bank_transfer', 'balance')),
@@ -71,14 +71,14 @@ CREATE TABLE channel_rules (
     -- Limits of what is paid through the channel, within those of top_up_options; null means none.
     minimum numeric(24, 8),
     maximum numeric(24, 8),
-    -- The place among the channels.
+    -- The place of the channel in lists.
     rank integer NOT NULL DEFAULT 100,
-    -- Of the eligible channels those that say so are recommended; where none does, the one with the lowest rank.
+    -- Eligible channels with this mark are recommended; if there is none, the eligible channel with the lowest rank is.
     recommended boolean NOT NULL DEFAULT false,
-    -- Shares of the amount. An order keeps the amounts that they come to when it is made. The bonus is granted credit
-    -- in addition.
+    -- Shares of the amount. An order keeps the resulting amounts of the time when it is created. The bonus is granted
+    -- credit in addition.
     fee_percent numeric(7, 4) NOT NULL DEFAULT 0 CONSTRAINT channel_rules_fee CHECK (fee_percent BETWEEN 0 AND 100),
-    -- Whether the payer pays the fee on top of the amount; otherwise it is taken off what is credited.
+    -- Whether the payer pays the fee on top of the amount; otherwise it is deducted from what is credited.
     fee_on_top boolean NOT NULL DEFAULT false,
     -- Whether a refund gives the fee back, in proportion. Tax always goes back.
     fee_refundable boolean NOT NULL DEFAULT true,
@@ -86,7 +86,7 @@ CREATE TABLE channel_rules (
         CONSTRAINT channel_rules_bonus CHECK (bonus_percent BETWEEN 0 AND 100),
     -- Shown to the customer: "instant", "1 to 3 working days".
     processing_time text NOT NULL,
-    -- The same as data; null: it is not stated.
+    -- The processing time in days; null: it is not stated.
     min_days integer,
     max_days integer,
     business_days boolean NOT NULL DEFAULT false,
@@ -99,10 +99,10 @@ CREATE TABLE channel_rules (
         AND (min_days IS NULL OR min_days BETWEEN 0 AND max_days AND max_days <= 365))
 );
 
--- What a top-up is taxed with, by the country of the seller and of the customer. None are shipped.
+-- How a top-up is taxed, by the country of the seller and of the customer. No rules are shipped.
 CREATE TABLE tax_rules (
     seller_country text NOT NULL CONSTRAINT tax_rules_seller CHECK (seller_country ~ '^[A-Z]{2}$'),
-    -- The empty text: every country for whose customers no rule is found.
+    -- The empty text: all countries without a rule of their own.
     customer_country text NOT NULL CONSTRAINT tax_rules_customer CHECK (customer_country ~ '^([A-Z]{2})?$'),
     -- Businesses whose tax id was verified; otherwise all other customers.
     business boolean NOT NULL,
@@ -123,7 +123,7 @@ CREATE TABLE tax_rules (
         CHECK (NOT reverse_charge OR (business AND rate_percent = 0 AND customer_country <> seller_country))
 );
 
--- Who tops up so much gets so much on top. Of a currency the tiers of the product decide, and those of '' where the
+-- Bonuses for top-ups of a certain amount. For a currency the tiers of the product decide, or those of '' if the
 -- product has none.
 CREATE TABLE bonus_tiers (
     id uuid PRIMARY KEY,
@@ -132,7 +132,7 @@ CREATE TABLE bonus_tiers (
     from_amount numeric(24, 8) NOT NULL CONSTRAINT bonus_tiers_from CHECK (from_amount > 0),
     bonus numeric(24, 8) NOT NULL,
     used text NOT NULL CONSTRAINT bonus_tiers_used CHECK (used IN ('every_time', 'once', 'first_top_up')),
-    -- After so many days what is left of the bonus expires; null: never.
+    -- After this many days what is left of the bonus expires; null: never.
     expires_after_days integer CONSTRAINT bonus_tiers_days CHECK (expires_after_days BETWEEN 1 AND 3650),
     active boolean NOT NULL DEFAULT true,
     version bigint NOT NULL DEFAULT 1,
@@ -235,7 +235,7 @@ CREATE TABLE bank_account_proposals (
 CREATE UNIQUE INDEX bank_account_proposals_one_waiting ON bank_account_proposals (bank_account_id)
     WHERE approved_at IS NULL AND withdrawn_at IS NULL;
 
--- Who a customer is on our papers, and by which country channels are offered. One row per customer.
+-- The customer as papers name it, and the country by which channels are offered. One row per customer.
 CREATE TABLE billing_profiles (
     customer_id text PRIMARY KEY,
     name text NOT NULL,
@@ -250,14 +250,15 @@ CREATE TABLE billing_profiles (
     phone text,
     tax_id text,
     company text,
-    -- What a special invoice of China names beside tax id and phone: the registered address, the bank and the account.
+    -- What a special invoice of China names in addition to tax id and phone: the registered address, the bank and the
+    -- account.
     registered_address text,
     bank_name text,
     bank_account text,
-    -- When and by whom the tax id was verified: the customer is a business since then. A change of it ends that.
+    -- When and by whom the tax id was verified. From then on the customer is a business, until the tax id changes.
     tax_id_verified_at timestamptz,
     tax_id_verified_by text,
-    -- The answer on which that rests, where a checker such as VIES gave one: who, when, and under which number.
+    -- The checker, such as VIES, that gave the answer, if there was one; when; and under which number.
     tax_id_checker text,
     tax_id_checked_at timestamptz,
     tax_id_consultation text,
@@ -286,8 +287,8 @@ CREATE FUNCTION currency_exponent(currency text) RETURNS integer LANGUAGE sql IM
     END
 $$;
 
--- The share of `whole` that goes with `part` of `total`, at most the whole; half to even, at `exponent` decimals. The
--- same as `ReturnedSoFar::due` of the service.
+-- The share of `whole` that corresponds to `part` of `total`, at most the whole; half to even, at `exponent` decimals.
+-- The same as `ReturnedSoFar::due` of the service.
 CREATE FUNCTION pro_rata(whole numeric, part numeric, total numeric, exponent integer)
     RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE

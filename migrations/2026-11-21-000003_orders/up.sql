@@ -13,7 +13,7 @@ CREATE TABLE top_up_orders (
     status text NOT NULL CONSTRAINT top_up_orders_status
         CHECK (status IN ('pending', 'processing', 'completed', 'cancelled', 'failed', 'expired')),
     -- Whom a processing order waits for; `payer`: the last capture was declined and can be tried again; `rest`: money
-    -- is on record that does not complete it.
+    -- is recorded that does not complete it.
     awaiting text CONSTRAINT top_up_orders_awaiting
         CHECK (awaiting IN ('provider', 'payer', 'second_operator', 'rest')),
     -- Who made a failed order fail; `clock`: the time ran out after a declined payment; `return`: the money that did
@@ -26,16 +26,16 @@ CREATE TABLE top_up_orders (
     declines integer NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_declines CHECK (declines >= 0),
     -- A notification asked for a review of the money; the provider's answer to a question does not end it.
     held_for_review boolean NOT NULL DEFAULT false,
-    -- What the wallet is to get before fees; frozen with what the payer pays, fee, tax, bonus and merchant account when
-    -- the order is created.
+    -- What the wallet is to get before fees; fixed at the creation of the order, as are payable amount, fee, tax, bonus
+    -- and merchant account.
     amount numeric(24, 8) NOT NULL CONSTRAINT top_up_orders_amount CHECK (amount > 0),
     payable_amount numeric(24, 8) NOT NULL,
     fee numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_fee CHECK (fee >= 0),
-    -- Whether the payer pays the fee on top of the amount; otherwise it is taken off what is credited.
+    -- Whether the payer pays the fee on top of the amount; otherwise it is deducted from what is credited.
     fee_on_top boolean NOT NULL DEFAULT false,
-    -- What the payer pays of it on top of the amount.
+    -- The part that the payer pays on top of the amount.
     tax numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_tax CHECK (tax >= 0),
-    -- What tax the payable amount contains.
+    -- The tax that the payable amount contains.
     tax_included numeric(24, 8) NOT NULL DEFAULT 0
         CONSTRAINT top_up_orders_tax_included CHECK (tax_included BETWEEN 0 AND payable_amount),
     -- The rule by which it is taxed, as it was when the order was created; null: there was none.
@@ -51,11 +51,11 @@ CREATE TABLE top_up_orders (
     bonus_days integer,
     -- The order has no bonus, because another order of the customer names the tier, or was the first top-up.
     bonus_reserved boolean NOT NULL DEFAULT false,
-    -- What the wallet gets of it, or got: a bank transfer credits what arrived.
+    -- What the wallet gets, or got: a bank transfer credits the amount that arrived.
     credited_amount numeric(24, 8) NOT NULL,
     -- What was proven to have arrived; set on completion.
     received_amount numeric(24, 8),
-    -- What of it has gone back, or is on its way back, to the payer.
+    -- The part that has gone back, or is on its way back, to the payer.
     refunded_amount numeric(24, 8) NOT NULL DEFAULT 0,
     reference text NOT NULL CONSTRAINT top_up_orders_reference_once UNIQUE,
     agreement_version text NOT NULL,
@@ -72,19 +72,19 @@ CREATE TABLE top_up_orders (
     vnpay_bank_code text,
     payer_ip text NOT NULL,
     locale text,
-    -- Who buys: the billing profile as it was when the order was created. Personal data, which can be erased.
+    -- The buyer: the billing profile as it was when the order was created. Personal data, which can be erased.
     buyer jsonb,
     client_reference client_reference,
     metadata client_metadata,
-    -- The transfer that paid it, where it was paid from the main wallet.
+    -- The transfer that paid it, if it was paid from the main wallet.
     transfer_id uuid CONSTRAINT top_up_orders_transfer CHECK (transfer_id IS NULL OR channel = 'balance'),
     created_at timestamptz NOT NULL,
-    -- When its money has arrived at the latest, by what the channel promises; null: nothing is promised.
+    -- The latest time at which its money arrives, as the channel promises; null: no promise.
     due_at timestamptz,
     expires_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     completed_at timestamptz,
-    -- When a worker asks the provider next, and how often it has; null: no more.
+    -- When a worker asks the provider next (null: never), and how often it has asked.
     ask_at timestamptz,
     asked integer NOT NULL DEFAULT 0,
     version bigint NOT NULL DEFAULT 1,
@@ -106,14 +106,14 @@ CREATE TABLE top_up_orders (
     CONSTRAINT top_up_orders_credit CHECK (credited_amount >= 0),
     CONSTRAINT top_up_orders_taxed_by_a_rule
         CHECK ((tax = 0 OR tax_included = 0) AND (tax + tax_included = 0 OR tax_rule IS NOT NULL)),
-    -- A bank transfer credits what arrived.
+    -- A bank transfer credits the amount that arrived.
     CONSTRAINT top_up_orders_to_credit CHECK (status = 'completed' OR credited_amount = payable_amount - fee - tax),
     CONSTRAINT top_up_orders_refunded_within CHECK (refunded_amount BETWEEN 0 AND coalesce(received_amount, 0))
 );
 -- A once-only bonus is reserved by the order that names it, also after a refund.
 CREATE UNIQUE INDEX top_up_orders_bonus_once ON top_up_orders (customer_id, bonus_tier_id)
     WHERE bonus_once AND status IN ('pending', 'processing', 'completed');
--- A customer tops up for the first time once, however many tiers reward that.
+-- A customer has only one first top-up, however many tiers reward it.
 CREATE UNIQUE INDEX top_up_orders_bonus_first ON top_up_orders (customer_id)
     WHERE bonus_first AND status IN ('pending', 'processing', 'completed');
 CREATE INDEX top_up_orders_by_customer ON top_up_orders (customer_id, created_at, id);
@@ -123,7 +123,7 @@ CREATE INDEX top_up_orders_by_status ON top_up_orders (status, created_at, id);
 CREATE INDEX top_up_orders_open ON top_up_orders (customer_id) WHERE status IN ('pending', 'processing');
 CREATE INDEX top_up_orders_by_account ON top_up_orders (bank_account_id, bank_account_version)
     WHERE bank_account_id IS NOT NULL;
--- What operators look for. A prefix is a range of text_pattern_ops, whatever the database's collation is.
+-- For the search of operators. A prefix is a range of text_pattern_ops, whatever the database's collation is.
 CREATE INDEX top_up_orders_by_reference ON top_up_orders (reference text_pattern_ops);
 CREATE INDEX top_up_orders_by_remitter ON top_up_orders (remitter_key text_pattern_ops) WHERE remitter_key IS NOT NULL;
 CREATE INDEX top_up_orders_by_client_reference ON top_up_orders (client_reference, created_at, id)
@@ -139,14 +139,15 @@ CREATE TABLE attempts (
     n integer NOT NULL CONSTRAINT attempts_n CHECK (n > 0),
     provider provider_name NOT NULL,
     request_key text NOT NULL CONSTRAINT attempts_request_key_once UNIQUE,
-    -- The address when the order was created: a call that was cut off is repeated with the same bytes.
+    -- The address when the order was created: an interrupted call is repeated with the same bytes.
     customer_email text,
     provider_reference text,
     next_action jsonb,
     status text NOT NULL DEFAULT 'open' CONSTRAINT attempts_status CHECK (status IN ('open', 'dead', 'paid')),
     created_at timestamptz NOT NULL,
     sent_at timestamptz,
-    -- Until then one process is calling the provider. After a crash the right to call ends by the clock.
+    -- The end of the lease: until then one process calls the provider. After a crash the right to call ends by the
+    -- clock.
     leased_until timestamptz,
     PRIMARY KEY (order_id, n),
     CONSTRAINT attempts_reference_once UNIQUE (provider, provider_reference)
@@ -167,7 +168,7 @@ CREATE TABLE order_events (
 );
 CREATE INDEX order_events_by_order ON order_events (order_id, seq);
 
--- The payers' proofs of bank transfers. They are personal data, and go with the erasure of their customer.
+-- The payers' proofs of bank transfers. They are personal data, which an erasure of their customer deletes.
 CREATE TABLE transfer_slips (
     id uuid PRIMARY KEY,
     order_id uuid NOT NULL REFERENCES top_up_orders (id),
@@ -185,8 +186,8 @@ CREATE TABLE transfer_slips (
 );
 CREATE INDEX transfer_slips_by_customer ON transfer_slips (customer_id);
 
--- Verified facts that money arrived. No row is ever deleted: money that serves no order says why. A payment is written
--- with what is applied of it, in the transaction that writes the application.
+-- Verified facts that money arrived. No row is ever deleted. Money that serves no order has a reason. A payment is
+-- written with what is applied of it, in the transaction that writes the application.
 CREATE TABLE payments (
     id uuid PRIMARY KEY,
     provider provider_name NOT NULL,
@@ -203,34 +204,36 @@ CREATE TABLE payments (
     unapplied_reason text,
     live boolean NOT NULL,
     received_at timestamptz NOT NULL,
-    -- When the company is asked next what was taken back of it; null: it lists that by itself, or no more.
+    -- When the company is asked next how much of it was taken back; null: never, or the company has a list of
+    -- take-backs.
     ask_at timestamptz,
-    -- When an operator set it aside: its unapplied rest is no work any more, until it grows. The audit log says who and
-    -- why.
+    -- When an operator dismissed it: its unapplied rest leaves the worklist until the rest grows. The audit log says
+    -- who and why.
     dismissed_at timestamptz,
-    -- A bank transfer that never came was voided: it is nothing.
+    -- Zero: a bank transfer that never came and was voided.
     CONSTRAINT payments_amount CHECK (amount > 0 OR (amount = 0 AND provider = 'bank')),
     CONSTRAINT payments_applied_within CHECK (applied >= 0 AND applied <= amount),
     CONSTRAINT payments_unapplied_within CHECK (unapplied_taken >= 0 AND applied + unapplied_taken <= amount),
     CONSTRAINT payments_refunded_within CHECK (refunded >= 0 AND refunded <= amount),
     CONSTRAINT payments_unapplied_says_why CHECK ((applied < amount) = (unapplied_reason IS NOT NULL))
 );
--- A company's id of a payment is unique by itself, whichever of our accounts there tells of it. A bank's id is unique
--- for one account.
+-- A company's payment id is unique at that company, whichever of our accounts reports it. A bank's id is unique for one
+-- account.
 CREATE UNIQUE INDEX payments_once ON payments
     (provider, payment_id, (CASE WHEN provider = 'bank' THEN merchant_account ELSE '' END));
 CREATE INDEX payments_unapplied ON payments (received_at, id)
     WHERE applied + unapplied_taken < amount AND dismissed_at IS NULL;
 CREATE INDEX payments_dismissed ON payments (received_at, id) WHERE dismissed_at IS NOT NULL;
 CREATE INDEX payments_by_order ON payments (order_id);
--- What operators look for. VNPay's own number of a payment stands behind the colon.
+-- For the search of operators. VNPay's own number of a payment comes after the colon.
 CREATE INDEX payments_by_company_id ON payments (payment_id text_pattern_ops);
 CREATE INDEX payments_by_transaction_no ON payments (split_part(payment_id, ':', 2) text_pattern_ops)
     WHERE provider = 'vnpay';
 CREATE INDEX payments_by_amount ON payments (amount, received_at);
 CREATE INDEX payments_to_ask ON payments (ask_at) WHERE ask_at IS NOT NULL;
 
--- An operator set aside what he saw. When more of the payment serves nothing, whatever the cause, it is work again.
+-- A dismissal covers the rest that the operator saw. If more of the payment serves nothing later, it is on the worklist
+-- again.
 CREATE FUNCTION payments_come_back() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.dismissed_at := NULL;
@@ -250,7 +253,7 @@ CREATE TABLE payment_applications (
     amount numeric(24, 8) NOT NULL CONSTRAINT payment_applications_amount CHECK (amount > 0),
     fee numeric(24, 8) NOT NULL DEFAULT 0,
     tax numeric(24, 8) NOT NULL DEFAULT 0,
-    -- What tax the amount contains.
+    -- The tax that the amount contains.
     tax_included numeric(24, 8) NOT NULL DEFAULT 0,
     applied_by text NOT NULL,
     applied_at timestamptz NOT NULL,
@@ -261,31 +264,31 @@ CREATE TABLE payment_applications (
 CREATE INDEX payment_applications_by_order ON payment_applications (order_id);
 CREATE INDEX payment_applications_to_wallets ON payment_applications (customer_id) WHERE order_id IS NULL;
 
--- What operators stated of the lines of our bank statements. Each is a payment, whose payment_id is the identity, with
--- `#n` from the second line on.
+-- What operators stated about the lines of our bank statements. Each is a payment, whose payment_id is the identity,
+-- with `#n` from the second line on.
 CREATE TABLE bank_transactions (
     payment_id uuid PRIMARY KEY REFERENCES payments (id),
     bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
-    -- The bank's id in its normal form: upper-case letters and digits. Where the bank has none, `none:` with day,
-    -- amount and remitter.
+    -- The bank's id in its normal form: upper-case letters and digits. If the bank gives none, `none:` with day, amount
+    -- and remitter.
     identity text NOT NULL,
     n integer NOT NULL CONSTRAINT bank_transactions_n CHECK (n > 0),
     -- The bank's id as the operator wrote it.
     stated_id text NOT NULL,
-    -- All that arrived; 0: nothing did.
+    -- The whole amount that arrived; 0: nothing arrived.
     amount numeric(24, 8) NOT NULL CONSTRAINT bank_transactions_amount CHECK (amount >= 0),
     received_on date NOT NULL,
     remitter text,
     -- The normal form of the remitter, or else of the one that the order declares; empty: unknown.
     payer text NOT NULL,
-    -- An approval was reversed, or the line was voided: the next statement says anew what arrived.
+    -- An approval was reversed, or the line was voided: the next statement says again how much arrived.
     amount_is_open boolean NOT NULL DEFAULT false,
     stated_by text NOT NULL,
     stated_at timestamptz NOT NULL,
     CONSTRAINT bank_transactions_once UNIQUE (bank_account_id, identity, n),
     CONSTRAINT bank_transactions_normal_form
         CHECK (identity ~ '^none:' OR (identity <> '' AND identity !~ '[\x01-\x2f\x3a-\x40\x5b-\x7f]')),
-    -- No day is later than the one of the time zone that is furthest ahead.
+    -- No day is later than the present day in the time zone that is furthest ahead.
     CONSTRAINT bank_transactions_have_arrived
         CHECK (received_on <= ((stated_at AT TIME ZONE 'UTC') + interval '14 hours')::date)
 );
@@ -297,7 +300,7 @@ CREATE INDEX bank_transactions_by_payer ON bank_transactions (payer text_pattern
 CREATE TABLE approvals (
     order_id uuid PRIMARY KEY REFERENCES top_up_orders (id),
     received_amount numeric(24, 8) NOT NULL CONSTRAINT approvals_amount CHECK (received_amount > 0),
-    -- All that arrived by the line, where the operator stated it: the rest can serve other orders.
+    -- The whole amount of the line, if the operator stated it: the rest can serve other orders.
     transaction_amount numeric(24, 8),
     bank_transaction_id text NOT NULL,
     -- As in bank_transactions.
@@ -305,9 +308,9 @@ CREATE TABLE approvals (
     bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
     received_on date NOT NULL,
     remitter text,
-    -- It is another line than the one on record under this identity.
+    -- It is another line than the recorded one with this identity.
     another_line boolean NOT NULL DEFAULT false,
-    -- What the operator confirmed when he was asked.
+    -- What the operator confirmed on request.
     confirmed_difference boolean NOT NULL DEFAULT false,
     confirmed_not_duplicate boolean NOT NULL DEFAULT false,
     note text,
@@ -316,7 +319,7 @@ CREATE TABLE approvals (
     proposed_at timestamptz NOT NULL,
     approved_by text,
     approved_at timestamptz,
-    -- The payment that stands for the line, once it is approved.
+    -- The line's payment, once the approval is complete.
     payment_id uuid REFERENCES payments (id),
     CONSTRAINT approvals_second_pair_of_eyes
         CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by),
@@ -342,7 +345,7 @@ CREATE TABLE transfers (
     client_reference client_reference,
     metadata client_metadata,
     created_at timestamptz NOT NULL,
-    -- The Idempotency-Key that made it, once its row in idempotency_keys is pruned.
+    -- The Idempotency-Key of the request that made it, once the key's row in idempotency_keys is pruned.
     key_caller text,
     key text,
     key_fingerprint bytea,
@@ -366,7 +369,7 @@ CREATE TABLE refunds (
     currency text NOT NULL,
     -- What goes back to the payer.
     amount numeric(24, 8) NOT NULL CONSTRAINT refunds_amount CHECK (amount > 0),
-    -- The part of it that the unapplied rest of the payment gives, and the part that it asks of what the payment
+    -- The part of it that the unapplied rest of the payment gives, and the part that it takes from what the payment
     -- brought to a wallet without an order; the order gives the other part.
     from_unapplied numeric(24, 8) NOT NULL DEFAULT 0,
     from_wallet numeric(24, 8) NOT NULL DEFAULT 0,
@@ -391,12 +394,12 @@ CREATE TABLE refunds (
     approved_by text,
     second_needed boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL,
-    -- When the wallet was debited: on approval where one was needed.
+    -- When the wallet was debited: at the approval, if one was needed.
     started_at timestamptz,
     updated_at timestamptz NOT NULL,
     ask_at timestamptz,
     asked integer NOT NULL DEFAULT 0,
-    -- The Idempotency-Key that made it, once its row in idempotency_keys is pruned.
+    -- The Idempotency-Key of the request that made it, once the key's row in idempotency_keys is pruned.
     key_caller text,
     key text,
     key_fingerprint bytea,
@@ -426,7 +429,7 @@ CREATE INDEX refunds_by_bank_transfer ON refunds
 CREATE INDEX refunds_by_amount ON refunds (amount, created_at);
 CREATE INDEX refunds_to_ask ON refunds (ask_at) WHERE ask_at IS NOT NULL;
 
--- What customers want back of their orders. While a second operator has to approve the refund that a request led to,
+-- Customers' requests for refunds. While a second operator has to approve the refund that a request led to,
 -- the request waits and names it.
 CREATE TABLE refund_requests (
     id uuid PRIMARY KEY,
@@ -443,7 +446,7 @@ CREATE TABLE refund_requests (
     refund_id uuid CONSTRAINT refund_requests_one_refund UNIQUE REFERENCES refunds (id),
     decided_by text,
     decided_at timestamptz,
-    -- What the customer is told about a refusal.
+    -- What the customer reads about a refusal.
     answer text,
     CONSTRAINT refund_requests_decided
         CHECK ((status = 'waiting') = (decided_at IS NULL) AND (decided_by IS NULL) = (decided_at IS NULL)),
@@ -464,7 +467,7 @@ CREATE TABLE disputes (
     customer_id text,
     provider provider_name NOT NULL,
     dispute_id text NOT NULL,
-    -- The provider took the money back before it told of a dispute: `dispute_id` is `reversal:<refund id>` until then.
+    -- The provider took the money back before it reported a dispute: until then `dispute_id` is `reversal:<refund id>`.
     awaits_id boolean NOT NULL DEFAULT false,
     currency text NOT NULL,
     amount numeric(24, 8) NOT NULL,
@@ -478,11 +481,11 @@ CREATE TABLE disputes (
     wallet_taken numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT disputes_wallet_taken CHECK (wallet_taken >= 0),
     bonus_taken numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT disputes_bonus_taken CHECK (bonus_taken >= 0),
     restored boolean NOT NULL DEFAULT false,
-    -- Whether the wallets give for it: from its opening, or only when it is lost, as the service was set then.
+    -- Whether the wallets give for it: from its opening, or only when it is lost, by the setting at that time.
     charged boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    -- When the company was asked last about it, or told of it first: open ones are asked about in turn.
+    -- When the company was last asked about it, or first reported it: open disputes are asked about in this order.
     asked_at timestamptz NOT NULL DEFAULT ledger_now(),
     CONSTRAINT disputes_from_unapplied
         CHECK (from_unapplied >= 0 AND from_unapplied + from_wallet <= amount
@@ -567,7 +570,7 @@ CREATE TABLE adjustments (
     allow_debt boolean NOT NULL DEFAULT false,
     withdrawn_by text,
     withdrawn_at timestamptz,
-    -- The Idempotency-Key that made it, once its row in idempotency_keys is pruned.
+    -- The Idempotency-Key of the request that made it, once the key's row in idempotency_keys is pruned.
     key_caller text,
     key text,
     key_fingerprint bytea,
@@ -592,7 +595,8 @@ CREATE INDEX adjustments_open ON adjustments (created_at, id)
 CREATE INDEX adjustments_by_time ON adjustments (created_at, id) WHERE order_id IS NULL;
 CREATE INDEX adjustments_by_customer ON adjustments (customer_id, created_at, id) WHERE order_id IS NULL;
 
--- Promotional credit that an operator wants to give, beyond what his own word is enough for. The id is the grant's.
+-- Promotional credit that an operator wants to give above the amount that one operator may give alone. The id is the
+-- grant's.
 CREATE TABLE grant_proposals (
     id uuid PRIMARY KEY,
     customer_id text NOT NULL,
@@ -618,7 +622,7 @@ CREATE TABLE grant_proposals (
 CREATE INDEX grant_proposals_waiting ON grant_proposals (proposed_at, id)
     WHERE approved_at IS NULL AND withdrawn_at IS NULL;
 
--- Revocations of given grants, and changes of their expiry. One that needs no second operator is made at once.
+-- Revocations of grants, and changes of their expiry. A change that needs no second operator takes effect at once.
 CREATE TABLE grant_changes (
     id uuid PRIMARY KEY,
     customer_id text NOT NULL,
@@ -626,7 +630,7 @@ CREATE TABLE grant_changes (
     currency text NOT NULL,
     -- What was left of the grant.
     amount numeric(24, 8) NOT NULL CONSTRAINT grant_changes_amount CHECK (amount > 0),
-    -- What is left expires when the change is made. Else it expires at `expires_at`; null: never.
+    -- What is left expires when the change takes effect. Otherwise the grant expires at `expires_at`; null: never.
     revokes boolean NOT NULL,
     expires_at timestamptz,
     reason text NOT NULL,
@@ -650,13 +654,13 @@ CREATE INDEX grant_changes_waiting ON grant_changes (proposed_at, id)
     WHERE second_needed AND approved_at IS NULL AND withdrawn_at IS NULL;
 CREATE INDEX grant_changes_by_grant ON grant_changes (customer_id, grant_id);
 
--- What operators moved on their own word, and what services granted: it counts for 24 hours towards the next decision.
+-- What operators moved alone, and what services granted: it counts for 24 hours towards the next decision.
 CREATE TABLE own_word_moves (
     customer_id text NOT NULL,
     kind text NOT NULL CONSTRAINT own_word_moves_kind
         CHECK (kind IN ('approval', 'reversal', 'refund', 'grant', 'service_grant', 'grant_change', 'adjustment',
                         'application')),
-    -- The order of an approval; else the refund, the grant, the change of a grant, the adjustment or the decision.
+    -- The order of an approval, or the refund, the grant, the change of a grant, the adjustment or the decision.
     subject uuid NOT NULL,
     actor text NOT NULL,
     currency text NOT NULL,
@@ -699,10 +703,10 @@ CREATE TABLE provider_events (
     CONSTRAINT provider_events_once UNIQUE (provider, event_id)
 );
 CREATE INDEX provider_events_by_age ON provider_events (received_at);
--- What is not ours, or needs nothing from us, is kept for some days only.
+-- Notifications that are not ours, or that need nothing from us, are kept only for some days.
 CREATE INDEX provider_events_to_forget ON provider_events (received_at) WHERE outcome IN ('foreign', 'ignored');
 
--- Payments of which their company said, when asked, that they are not ours: it is asked once.
+-- Payments that are not ours, according to their company, which is asked only once.
 CREATE TABLE foreign_payments (
     provider provider_name NOT NULL,
     payment_id text NOT NULL,
@@ -718,7 +722,7 @@ CREATE TABLE idempotency_keys (
     key text NOT NULL,
     fingerprint bytea NOT NULL,
     resource_id uuid NOT NULL,
-    -- Whose resource it made: rows of transfers and grants are found by customer.
+    -- The customer of the resource: rows of transfers and grants are found by customer.
     customer_id text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
     PRIMARY KEY (caller, operation, key)
@@ -729,7 +733,7 @@ CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 CREATE TABLE api_keys (
     id uuid PRIMARY KEY,
     owner text NOT NULL CONSTRAINT api_keys_owner CHECK (owner ~ '^(operator|service):.'),
-    -- The customer that the owner is, as the maker's token said.
+    -- The customer that the owner is, according to the maker's token.
     own_customer text,
     -- The SHA-256 of the key's text, which is kept nowhere, and the beginning of the text.
     digest bytea NOT NULL CONSTRAINT api_keys_digest_once UNIQUE
@@ -755,7 +759,7 @@ CREATE INDEX api_keys_by_owner ON api_keys (owner, created_at, id);
 CREATE INDEX api_keys_by_time ON api_keys (created_at, id);
 CREATE INDEX api_keys_live ON api_keys (expires_at) WHERE revoked_at IS NULL;
 
--- A key is what it was made as: it can only be used and revoked, and stays revoked.
+-- A key never changes: it can only be used and revoked, and stays revoked.
 CREATE FUNCTION api_keys_only_end() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (NEW.id, NEW.owner, NEW.digest, NEW.hint, NEW.description, NEW.permissions, NEW.created_by, NEW.created_at,
@@ -772,21 +776,21 @@ END
 $$;
 CREATE TRIGGER api_keys_only_end BEFORE UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION api_keys_only_end();
 
--- A browser opens the balance stream by a ticket, which is good once. Only its digest is kept: who reads this table
--- cannot open a stream.
+-- A browser opens the balance stream by a ticket, which is valid once. Only its digest is stored, so a reader of this
+-- table cannot open a stream.
 CREATE TABLE stream_tickets (
     digest bytea PRIMARY KEY,
     customer_id text NOT NULL,
-    -- The site whose page asked for it; null where no page did.
+    -- The site whose page requested it; null if no page did.
     origin text,
     expires_at timestamptz NOT NULL,
-    -- When the token ends by which it was made: the stream ends with it.
+    -- When the token that made it expires: the stream ends with it.
     token_ends_at timestamptz NOT NULL,
-    -- The API key by which it was made, if it was one: the stream ends with that, too.
+    -- The API key that made it, if it was one: the stream ends with the key, too.
     api_key uuid REFERENCES api_keys (id),
     CONSTRAINT stream_tickets_digest CHECK (length(digest) = 32)
 );
--- For deleting those that nobody used.
+-- For the deletion of unused tickets.
 CREATE INDEX stream_tickets_by_end ON stream_tickets (expires_at);
 
 CREATE TABLE audit_log (
@@ -796,10 +800,10 @@ CREATE TABLE audit_log (
     -- What was done (`product.saved`), and to what (`product:whatsapp`).
     action text NOT NULL CONSTRAINT audit_log_action CHECK (action ~ '^[a-z_]+\.[a-z_]+$'),
     target text NOT NULL CONSTRAINT audit_log_target CHECK (target ~ '^[a-z_]+:.'),
-    -- Whose money or data it concerns.
+    -- The customer whose money or data it concerns.
     customer_id text,
     reason text,
-    -- What the change replaced, and what stands since then.
+    -- The values before the change, and the values since then.
     before jsonb,
     after jsonb,
     -- The API key that the actor acted with; null for a token.
@@ -815,7 +819,7 @@ CREATE TRIGGER audit_log_no_change BEFORE UPDATE OR DELETE ON audit_log
 CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 
--- What the last checks of the books found. A check reads everything, so nobody waits for one.
+-- What the last checks of the books found. A check reads everything, so no request waits for one.
 CREATE TABLE integrity_checks (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     checked_by text NOT NULL,
@@ -826,8 +830,8 @@ CREATE TABLE integrity_checks (
 );
 CREATE INDEX integrity_checks_by_time ON integrity_checks (as_of, seq);
 
--- Events of what is in this file: see `events`. An order tells of each new state, and of whatever else changes it, but
--- not who buys.
+-- The events of this file's tables: see `events`. An order has an event for each new state and for every other change,
+-- without the buyer.
 CREATE FUNCTION tell_of_order() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO events (customer_id, type, noun, data)
@@ -840,7 +844,7 @@ CREATE TRIGGER top_up_orders_told_new AFTER INSERT ON top_up_orders FOR EACH ROW
 CREATE TRIGGER top_up_orders_told AFTER UPDATE ON top_up_orders FOR EACH ROW
     WHEN (OLD.version <> NEW.version OR OLD.status <> NEW.status) EXECUTE FUNCTION tell_of_order();
 
--- What of a payment serves nothing.
+-- The part of a payment that serves nothing.
 CREATE FUNCTION tell_of_unapplied_payment() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     rest numeric := NEW.amount - NEW.applied - NEW.unapplied_taken;
@@ -869,7 +873,7 @@ BEGIN
 END $$;
 CREATE TRIGGER transfers_told AFTER INSERT ON transfers FOR EACH ROW EXECUTE FUNCTION tell_of_transfer();
 
--- Refunds and disputes tell of each new state; the argument is the noun.
+-- Refunds and disputes have an event for each new state; the argument is the noun.
 CREATE FUNCTION tell_of_state() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO events (customer_id, type, noun, data)

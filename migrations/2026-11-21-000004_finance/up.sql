@@ -1,4 +1,4 @@
--- What finance reports, made of the entries after they were committed. Nothing here is written in the transaction of a
+-- The data of finance reports, computed from committed entries. Nothing here is written in the transaction of a
 -- booking.
 
 -- The days whose entries are folded into `report_sums`. A day is folded once no transaction can add an entry to it, and
@@ -17,14 +17,14 @@ CREATE TRIGGER report_days_no_change BEFORE UPDATE OR DELETE ON report_days
 CREATE TRIGGER report_days_no_truncate BEFORE TRUNCATE ON report_days
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 
--- The sums of a day's entries, by everything that reports are narrowed to.
+-- The sums of a day's entries, by everything that reports filter by.
 CREATE TABLE report_sums (
     day date NOT NULL REFERENCES report_days (day),
     currency currency_code NOT NULL,
     product product_code NOT NULL,
     kind entry_kind NOT NULL,
     counterpart counterpart_name NOT NULL,
-    -- Fee and tax of a paper can have no entry on its day, where the wallets had nothing to give, or gave earlier.
+    -- A paper may have fee and tax but no entry on its day, if the wallets had nothing to give, or gave earlier.
     entries bigint NOT NULL CONSTRAINT report_sums_entries CHECK (entries >= 0),
     -- The sums of the entries' columns; a null counts as 0.
     amount numeric(28, 8) NOT NULL,
@@ -48,7 +48,7 @@ CREATE TRIGGER report_sums_no_change BEFORE UPDATE OR DELETE ON report_sums
 CREATE TRIGGER report_sums_no_truncate BEFORE TRUNCATE ON report_sums
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 
--- What of its metadata a usage is summed by. Values are cut, because the sums are kept for years.
+-- The part of a usage's metadata by which it is summed. Values are cut, because the sums are kept for years.
 -- Most usage has none, and PostgreSQL replaces the call by this expression.
 CREATE FUNCTION usage_labels(metadata jsonb, keys text[]) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
@@ -58,13 +58,13 @@ CREATE FUNCTION usage_labels(metadata jsonb, keys text[]) RETURNS jsonb LANGUAGE
               WHERE metadata ? key)
     END
 $$;
--- The product that was used: the wallet's, or the one that the counterpart names where another wallet paid.
+-- The product that was used: the wallet's, or the one that the counterpart names if another wallet paid.
 CREATE FUNCTION usage_product(counterpart text, wallet_product text)
     RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN starts_with(counterpart, 'usage:') THEN substr(counterpart, 7) ELSE wallet_product END
 $$;
 -- The usage of folded days, summed by customer, day, product and labels, and what reversals gave back. Rows are added
--- with their day; only the erasure of a customer's texts changes some, because labels can be personal.
+-- with their day; only an erasure of a customer's texts changes rows, because labels can be personal.
 CREATE TABLE usage_sums (
     customer_id text NOT NULL,
     day date NOT NULL REFERENCES report_days (day),
@@ -110,12 +110,12 @@ CREATE TABLE papers (
     fee numeric(24, 8) NOT NULL CONSTRAINT papers_fee CHECK (fee BETWEEN 0 AND amount),
     tax numeric(24, 8) NOT NULL CONSTRAINT papers_tax CHECK (tax BETWEEN 0 AND amount),
     credited numeric(24, 8) NOT NULL CONSTRAINT papers_credited CHECK (credited BETWEEN 0 AND amount),
-    -- What tax the amount contains, and the order's rule.
+    -- The tax that the amount contains, and the order's rule.
     tax_included numeric(24, 8) NOT NULL CONSTRAINT papers_tax_included CHECK (tax_included BETWEEN 0 AND amount),
     tax_rule jsonb,
     happened_at timestamptz NOT NULL,
     issued_at timestamptz NOT NULL DEFAULT ledger_now(),
-    -- Who sold, and who bought, as they were named then. The buyer is personal data, which can be erased.
+    -- Seller and buyer, as they were named then. The buyer is personal data, which can be erased.
     seller jsonb NOT NULL,
     buyer jsonb,
     -- The number and the file of the state's e-invoice, once there is one.
@@ -159,7 +159,7 @@ JOIN payments m ON m.id = p.payment_id
 CROSS JOIN LATERAL (SELECT CASE WHEN p.kind = 'credit_note' THEN -1 ELSE 1 END) AS s (sign)
 WHERE p.fee + p.tax + p.tax_included > 0;
 
--- Lets two changes of a paper through: the e-invoice is added, and the owner erases the buyer.
+-- Allows two changes of a paper: the e-invoice is added, and the owner erases the buyer.
 CREATE FUNCTION papers_stay() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     changed papers := OLD;
@@ -179,7 +179,8 @@ CREATE TRIGGER papers_no_delete BEFORE DELETE ON papers FOR EACH ROW EXECUTE FUN
 CREATE TRIGGER papers_no_truncate BEFORE TRUNCATE ON papers
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 
--- What a paper is to be issued for. The row commits with what happened; the worker that issues the paper removes it.
+-- Events for which a paper is to be issued. The row commits with its event; the worker that issues the paper removes
+-- it.
 CREATE TABLE papers_due (
     source text PRIMARY KEY,
     kind text NOT NULL CONSTRAINT papers_due_kind CHECK (kind IN ('receipt', 'credit_note', 'cancellation')),
@@ -188,7 +189,7 @@ CREATE TABLE papers_due (
     payment_id uuid NOT NULL,
     application_n integer,
     happened_at timestamptz NOT NULL DEFAULT ledger_now(),
-    -- Why it could not be issued, and when that is tried again. Others go on meanwhile.
+    -- Why it could not be issued, and when it is tried again. Other papers are issued meanwhile.
     failure text,
     try_at timestamptz,
     CONSTRAINT papers_due_set_aside CHECK ((failure IS NULL) = (try_at IS NULL))

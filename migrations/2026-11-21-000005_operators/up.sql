@@ -1,4 +1,4 @@
--- What operators work with beside orders and payments.
+-- What operators work with in addition to orders and payments.
 
 -- How the CSV files of an account are read (`domain::bank_statement::csv`).
 CREATE TABLE bank_statement_mappings (
@@ -8,8 +8,9 @@ CREATE TABLE bank_statement_mappings (
     updated_by text NOT NULL
 );
 
--- The files in which our banks say what happened. A file is one operator's statement; where its credits pass the
--- threshold, with those of his other files of 24 hours, nothing of it counts until a second operator has approved it.
+-- The files in which our banks say what happened. One operator uploads a file. If its credits, with those of the
+-- operator's other files of 24 hours, exceed the threshold, nothing of it counts until a second operator has approved
+-- it.
 CREATE TABLE bank_statements (
     id uuid PRIMARY KEY,
     bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
@@ -27,7 +28,7 @@ CREATE TABLE bank_statements (
     confirmed_gap boolean NOT NULL,
     second_needed boolean NOT NULL,
     uploaded_by text NOT NULL,
-    -- The customers that these operators are, as their tokens said: a file credits no order of theirs.
+    -- The customers that these operators are, by their tokens: a file credits no order of these customers.
     uploader_customer text,
     approver_customer text,
     uploaded_at timestamptz NOT NULL,
@@ -35,7 +36,7 @@ CREATE TABLE bank_statements (
     approved_at timestamptz,
     withdrawn_by text,
     withdrawn_at timestamptz,
-    -- When its lines were taken over.
+    -- When its lines were recorded.
     applied_at timestamptz,
     CONSTRAINT bank_statements_balance CHECK (opening + credits - debits = closing),
     CONSTRAINT bank_statements_days CHECK (from_day <= to_day),
@@ -55,7 +56,7 @@ CREATE INDEX bank_statements_by_time ON bank_statements (uploaded_at, id);
 CREATE INDEX bank_statements_waiting ON bank_statements (uploaded_at, id)
     WHERE applied_at IS NULL AND withdrawn_at IS NULL;
 
--- What an operator took over on his own word.
+-- What an operator took over alone.
 CREATE INDEX bank_statements_on_own_word ON bank_statements (uploaded_by, currency, uploaded_at)
     WHERE NOT second_needed;
 
@@ -70,7 +71,7 @@ CREATE TABLE bank_statement_lines (
     remitter text,
     remitter_account text,
     text text NOT NULL,
-    -- What is equal of two files that contain the line, and its number among the lines of the file that are identical.
+    -- The text that is equal in two files that contain the line, and its number among the identical lines of its file.
     fingerprint bytea NOT NULL CONSTRAINT bank_statement_lines_digest CHECK (octet_length(fingerprint) = 32),
     repeat integer NOT NULL CONSTRAINT bank_statement_lines_repeat CHECK (repeat > 0),
     PRIMARY KEY (statement_id, n)
@@ -84,10 +85,10 @@ CREATE TABLE bank_lines (
     repeat integer NOT NULL,
     -- As in bank_transactions.
     identity text NOT NULL,
-    -- Where it stands in the file that brought it.
+    -- Its place in the file that brought it.
     statement_id uuid NOT NULL,
     n integer NOT NULL,
-    -- The payment that stands for it: a credit is one payment, and a payment is one credit.
+    -- Its payment: a credit is one payment, and a payment is one credit.
     payment_id uuid CONSTRAINT bank_lines_one_payment UNIQUE REFERENCES payments (id),
     -- The payments that fit it, while an operator has to choose.
     tie uuid[] NOT NULL DEFAULT '{}',
@@ -107,7 +108,7 @@ CREATE INDEX bank_lines_by_account ON bank_lines (bank_account_id, created_at, i
 CREATE TABLE dispute_cases (
     dispute_id uuid PRIMARY KEY REFERENCES disputes (id),
     evidence_due_at timestamptz,
-    -- Whether the company waits for evidence: by its status when it last told or was asked.
+    -- Whether the company waits for evidence, by the last status that it reported.
     awaits_evidence boolean NOT NULL DEFAULT true,
     -- Whether the dispute is open: kept by the triggers below, for the index.
     is_open boolean NOT NULL,
@@ -121,11 +122,11 @@ CREATE TABLE dispute_cases (
     CONSTRAINT dispute_cases_fee CHECK ((fee IS NULL) = (fee_currency IS NULL) AND fee >= 0),
     CONSTRAINT dispute_cases_sent CHECK (num_nulls(evidence, sent_by, sent_at) IN (0, 3))
 );
--- What is due, the earliest first.
+-- For the worklist of evidence, the earliest first.
 CREATE INDEX dispute_cases_due ON dispute_cases (evidence_due_at, dispute_id)
     WHERE is_open AND awaits_evidence AND sent_at IS NULL AND evidence_due_at IS NOT NULL;
 
--- A decision that is being written is waited for, and one that comes later finds this row.
+-- This waits for a decision that is being written; a later decision finds this row.
 CREATE FUNCTION open_dispute_case() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     SELECT d.status = 'open' INTO NEW.is_open FROM disputes d WHERE d.id = NEW.dispute_id FOR SHARE;
@@ -152,23 +153,24 @@ CREATE TABLE closings (
         CHECK (state IN ('waiting', 'refunding', 'payout', 'closed', 'reopened', 'withdrawn')),
     reason text NOT NULL,
     started_by text NOT NULL,
-    -- Whether who started it could move money; otherwise each refund waits for another operator.
+    -- Whether the operator who started it has the permission to move money; otherwise each refund waits for another
+    -- operator.
     starter_has_finance boolean NOT NULL,
     started_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     closed_at timestamptz,
-    -- When a worker looks at it next; null: no more.
+    -- When a worker checks it next; null: never.
     due_at timestamptz,
     CONSTRAINT closings_closed CHECK ((state = 'closed') = (closed_at IS NOT NULL)),
     CONSTRAINT closings_go_on CHECK ((state IN ('closed', 'withdrawn')) = (due_at IS NULL))
 );
--- One closing for a customer; one that was withdrawn is history.
+-- One closing for a customer; withdrawn ones do not count.
 CREATE UNIQUE INDEX closings_one_of_customer ON closings (customer_id) WHERE state <> 'withdrawn';
 CREATE INDEX closings_due ON closings (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX closings_by_time ON closings (started_at, id);
 CREATE INDEX closings_by_state ON closings (state, started_at, id);
 
--- A closing tells of each new state: see `events`.
+-- A closing has an event for each new state: see `events`.
 CREATE FUNCTION tell_of_closing() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO events (customer_id, type, noun, data)
@@ -184,7 +186,7 @@ ALTER TABLE refunds ADD CONSTRAINT refunds_of_closing_are_ours
     CHECK (closing_id IS NULL OR (ours AND customer_id IS NOT NULL AND NOT override_balance AND NOT from_products));
 
 -- The rest of an account that is being closed, which goes to the customer by a bank transfer that operators make. The
--- wallet gives the money when the second operator approves; it gets it back where the transfer does not arrive.
+-- wallet gives the money when the second operator approves; it gets the money back if the transfer does not arrive.
 CREATE TABLE payouts (
     id uuid PRIMARY KEY,
     closing_id uuid NOT NULL REFERENCES closings (id),
@@ -195,7 +197,7 @@ CREATE TABLE payouts (
     debited numeric(24, 8) NOT NULL
         CONSTRAINT payouts_debited CHECK (debited >= amount AND debited - amount < 1),
     bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
-    -- To whom: personal data, which can be erased.
+    -- The recipient: personal data, which can be erased.
     beneficiary jsonb,
     status text NOT NULL CONSTRAINT payouts_status
         CHECK (status IN ('awaiting_second_approval', 'pending', 'succeeded', 'failed')),
@@ -223,13 +225,13 @@ CREATE INDEX payouts_by_status ON payouts (status, proposed_at, id);
 CREATE INDEX payouts_by_time ON payouts (proposed_at, id);
 CREATE INDEX payouts_by_bank_transaction ON payouts (bank_transaction_id) WHERE bank_transaction_id IS NOT NULL;
 
--- What closed accounts owe, and two operators give up. An approved one is booked.
+-- What closed accounts owe, and two operators write off. An approved write-off is booked.
 CREATE TABLE write_offs (
     id uuid PRIMARY KEY,
     customer_id customer_key NOT NULL,
     currency currency_code NOT NULL,
     amount numeric(24, 8) NOT NULL CONSTRAINT write_offs_amount CHECK (amount > 0),
-    -- What came of it after all.
+    -- The part that came later.
     recovered numeric(24, 8) NOT NULL DEFAULT 0,
     reason text NOT NULL,
     proposed_by text NOT NULL,

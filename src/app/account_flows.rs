@@ -1,4 +1,4 @@
-//! Account flows: every movement of a customer's wallets, with what a statement says about its cause.
+//! Account flows: every movement of a customer's wallets, with what a list says about its cause.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use crate::storage::{account_flows as store, grants, ledger, orders, transfers};
 /// How many flows are read at once for an export.
 const EXPORTED_AT_ONCE: i64 = 1_000;
 
-/// What a statement says about the orders, transfers and grants that caused flows.
+/// What a list says about the orders, transfers and grants that caused flows.
 #[derive(Debug, Clone, Default)]
 pub struct FlowCauses {
     orders: HashMap<Uuid, ToldOrder>,
@@ -70,7 +70,7 @@ pub async fn list(app: &App, filter: &FlowFilter, page: &Page<FlowPosition>) -> 
     Ok(store::page(&mut conn, filter, page).await?)
 }
 
-/// What caused these flows, which are all of one customer.
+/// The causes of these flows, which all belong to one customer.
 ///
 /// # Errors
 /// Database errors.
@@ -137,8 +137,8 @@ struct Export {
 }
 
 impl Export {
-    /// The next page. The answer has begun, so the request's share of connections has ended; each page takes part in
-    /// the customer's share anew.
+    /// The next page. The answer has begun, so the request's share of connections has ended; each page uses the
+    /// customer's share again.
     async fn page(&self) -> Result<Rows<AccountFlow>, Error> {
         let share = self.app.pool.share_of_customer(self.filter.customer.as_str());
         let page = Page { place: self.place, ..Page::newest(EXPORTED_AT_ONCE) };

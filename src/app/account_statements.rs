@@ -24,7 +24,7 @@ pub async fn of_month(
     currency: Option<Currency>,
 ) -> Result<AccountStatement, Error> {
     let mut conn = app.pool.get().await?;
-    // Ask for this moment before anything else is read.
+    // This moment must be read before anything else.
     let settled = ledger::settled_until(&mut conn).await?;
     let Span { from, to: end } = calendar::month(&mut conn, month).await?;
     if settled <= from {
@@ -34,7 +34,7 @@ pub async fn of_month(
     let which = WhichWallets { customer: customer.clone(), currency, product: None };
     let ends = store::ends(&mut conn, &which, span).await?;
     let sums = store::sums(&mut conn, customer, &ends, span).await?;
-    // A wallet that was made later had nothing, and nothing moved in it.
+    // A wallet that was created later had nothing, and nothing moved in it.
     let wallets = ends.into_iter().filter(|ends| ends.entries_after > 0);
     let statements = wallets.map(|ends| WalletStatement::new(ends, &sums)).collect();
     Ok(AccountStatement {
@@ -65,7 +65,7 @@ pub async fn at_moment(
         return Err(Error::conflict(Code::TooRecent, detail));
     }
     let which = WhichWallets { customer: customer.clone(), currency, product };
-    // Times have microseconds, so this ends after the entries of that very moment.
+    // Times have microseconds, so this includes the entries of exactly that moment.
     let after = at + Duration::microseconds(1);
     let mut ends = store::ends(&mut conn, &which, Span { from: after, to: after }).await?;
     ends.retain(|ends| ends.entries_after > 0);

@@ -29,11 +29,11 @@ pub struct Correction {
     /// Not zero; negative when money is taken from the wallet.
     pub amount: Money,
     pub reason: String,
-    /// Take more than the wallet has: the rest becomes its debt.
+    /// Whether to take more than the wallet has. The rest becomes its debt.
     pub allow_debt: bool,
 }
 
-/// Corrects a wallet, or proposes to.
+/// Corrects a wallet, or proposes the correction.
 ///
 /// # Errors
 /// 402 when it takes more than the wallet's unheld paid money and debt is not allowed; 403 `own_account`; 422 for an
@@ -184,7 +184,7 @@ async fn book(conn: &mut Connection, adjustment: &mut Adjustment) -> Result<(), 
     Ok(())
 }
 
-/// Requires that the wallet has the paid money that is taken; it stays locked until the transaction ends.
+/// Requires that the wallet has enough paid money. The wallet stays locked until the transaction ends.
 async fn require_money(conn: &mut Connection, adjustment: &Adjustment) -> Result<(), Error> {
     let currency = adjustment.amount.currency();
     let wallet = WalletKey { customer: adjustment.customer.clone(), currency, product: adjustment.product.clone() };

@@ -7,8 +7,8 @@ use crate::domain::money::Currency;
 use crate::domain::product::Product;
 use crate::domain::wallet::Wallet;
 
-/// A customer's balances, optionally of one currency or product. What is claimed belongs to no product, so that filter
-/// does not concern it.
+/// A customer's balances, optionally of one currency or product. What is claimed belongs to no product, so the filter
+/// by product does not apply to it.
 ///
 /// # Errors
 /// Database errors.

@@ -1,4 +1,4 @@
-//! Bank transactions: finding a line of the bank's statement, and stating anew what arrived by it.
+//! Bank transactions: finding a line of the bank's statement, and correcting its amount.
 
 use rust_decimal::Decimal;
 use serde_json::json;
@@ -23,7 +23,7 @@ pub struct KnownTransaction {
     pub orders: Vec<(Uuid, Money)>,
 }
 
-/// The lines on record under a bank's id, however it is written. A placeholder names none.
+/// The recorded lines with a bank id, however it is written. A placeholder names none.
 ///
 /// # Errors
 /// Database errors.
@@ -38,7 +38,7 @@ pub async fn find(app: &App, bank_transaction_id: &str) -> Result<Vec<KnownTrans
     Ok(found)
 }
 
-/// Corrects what arrived by a line. Zero voids the line: nothing arrived. The part that serves orders stays.
+/// Corrects the amount of a line. Zero voids the line: nothing arrived. The part that serves orders stays.
 ///
 /// # Errors
 /// 404; 422 for an amount that is less than what is used of the line.
@@ -61,7 +61,7 @@ pub async fn restate(
             require_amount_of(&line, amount)?;
         }
         let line = stated_anew(known, used, amount, &actor, clock::now(conn).await?)?;
-        payment.restate(line.amount, &format!("{} arrived, as {actor} states anew: {reason}", line.amount));
+        payment.restate(line.amount, &format!("{} arrived, as {actor} now states: {reason}", line.amount));
         bank_transactions::restate(conn, &line, &payment).await?;
         let stated = |amount: Money| json!({ "bank_transaction_id": line.stated_id, "amount": amount.to_string() });
         let target = format!("payment:{}", IdKind::Payment.show(payment_id));
@@ -73,7 +73,7 @@ pub async fn restate(
     .await
 }
 
-/// An amount in the bank's file cannot be corrected by hand.
+/// An operator cannot correct an amount of the bank's file.
 fn require_amount_of(line: &BankLine, amount: Decimal) -> Result<(), Error> {
     if line.line.amount.amount() == amount {
         return Ok(());
@@ -82,7 +82,7 @@ fn require_amount_of(line: &BankLine, amount: Decimal) -> Result<(), Error> {
     Err(Error::field("/amount", Code::OutOfRange, detail))
 }
 
-/// The line with its new amount. A line that was voided may be stated anew by an approval: it may come after all.
+/// The line with its new amount. An approval may state a voided line again: the money may still arrive.
 fn stated_anew(
     known: BankTransaction,
     used: UsedPart,
@@ -96,7 +96,7 @@ fn stated_anew(
         .map_err(|error| wrong(error.code(), error.to_string()))?;
     let amount = known.restated(amount, used).map_err(|_| {
         let detail = format!(
-            "must be at least what is used: {} serves orders, {} went back of what served nothing, {} went back in all",
+            "must be at least what is used: {} serves orders, {} of the unapplied part went back, {} went back in all",
             used.applied, used.unapplied_taken, used.refunded
         );
         wrong(Code::OutOfRange, detail)

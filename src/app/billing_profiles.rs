@@ -90,8 +90,8 @@ pub async fn put(
     .await
 }
 
-/// Records that an operator has verified the tax id of a profile, or that it is not verified any more. From then on the
-/// customer is taxed as a business, or as a consumer.
+/// Records that an operator has verified the tax id of a profile, or that it is no longer verified. From then on the
+/// customer is taxed as a business or, without verification, as a consumer.
 ///
 /// # Errors
 /// 404 without a profile; 422 without a tax id; 412 and 428 as [`Expected::check`].
@@ -108,12 +108,12 @@ pub async fn verify_tax_id(
     judge_tax_id(app, caller, customer, expected, "billing_profile.tax_id_verified", said).await
 }
 
-/// How much later than the database's clock a checker's may be.
+/// How much a checker's clock may be ahead of the database's.
 const CHECKER_IS_AHEAD: Duration = Duration::minutes(5);
 
-/// Keeps the answer of a checker about the tax id of a profile. It counts like an operator's word: where the tax id is
-/// valid, the customer is taxed as a business from then on, and otherwise as a consumer. An answer that it is not valid
-/// stands in the audit log only.
+/// Stores the answer of a checker about the tax id of a profile. It counts like an operator's verification: if the tax
+/// id is valid, the customer is taxed as a business from then on, otherwise as a consumer. An answer that it is not
+/// valid is recorded in the audit log only.
 ///
 /// # Errors
 /// 404 without a profile; 422 without a tax id, and for an answer from the future; 412 and 428 as [`Expected::check`].
@@ -130,7 +130,7 @@ pub async fn record_tax_id_check(
     judge_tax_id(app, caller, customer, expected, "billing_profile.tax_id_checked", said).await
 }
 
-/// What is said about a tax id, in which field of the request, and on what it rests.
+/// What is stated about a tax id, in which field of the request, and by which evidence.
 #[derive(Clone, Copy)]
 struct TaxIdVerdict<'s> {
     verified: bool,
@@ -157,7 +157,7 @@ async fn judge_tax_id(
         }
         let now = clock::now(conn).await?;
         if check.is_some_and(|check| check.checked_at > now + CHECKER_IS_AHEAD) {
-            return Err(Error::field("/checked_at", Code::OutOfRange, "must not lie in the future"));
+            return Err(Error::field("/checked_at", Code::OutOfRange, "must not be in the future"));
         }
         let before = profile.is_business();
         let verification = TaxIdVerification { at: now, by: actor.clone(), check: check.cloned() };

@@ -17,9 +17,9 @@ pub struct Caller {
     pub is_customer: bool,
     pub is_service: bool,
     pub is_operator: bool,
-    /// What an operator may do; of others none.
+    /// What an operator may do; empty for other callers.
     pub permissions: Permissions,
-    /// The API key that the caller showed; `None` for a token. Only the audit log distinguishes the two.
+    /// The caller's API key; `None` for a token. Only the audit log distinguishes the two.
     pub api_key: Option<Uuid>,
 }
 
@@ -31,7 +31,7 @@ pub enum Reader {
 }
 
 impl Reader {
-    /// Who reads what is sent to an actor such as `service:meter`.
+    /// The reader for messages that go to an actor such as `service:meter`.
     #[must_use]
     pub fn of_actor(actor: &str) -> Self {
         if Actor::is_operator(actor) { Self::Operator } else { Self::Other }
@@ -45,7 +45,7 @@ impl Reader {
 }
 
 impl Caller {
-    /// An operator on whose word the service acts, for example later, or from the command line.
+    /// An operator for whom the service acts, for example later, or from the command line.
     #[must_use]
     pub fn operator(subject: &str, permissions: Permissions) -> Self {
         Self {
@@ -72,8 +72,8 @@ impl Caller {
         actor.to_string()
     }
 
-    /// Requires that the money is not the caller's own: an operator may not move money of the customer that the same
-    /// person is, by the operator's `sub` or by the claim that names a customer.
+    /// Requires that the money is not the caller's own: an operator may not move money of a customer who is the same
+    /// person. The operator's `sub`, or the claim that names a customer, shows that.
     ///
     /// # Errors
     /// 403 `own_account`.

@@ -13,7 +13,7 @@ use crate::storage::connection::Purpose;
 use crate::storage::pool::Pool;
 use crate::storage::{Connection, check};
 
-/// How far a check has come. It is reported before each step, and once at the end with `done == of`.
+/// The progress of a check. It is reported before each step, and once at the end with `done == of`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     pub done: usize,

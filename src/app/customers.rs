@@ -1,4 +1,4 @@
-//! Customers as operators see them: the list, and one page with everything of a customer.
+//! Customers as operators see them: the list, and everything about one customer.
 
 use super::spend_guards::GuardedWallet;
 use super::{App, Error, balances, spend_guards};
@@ -27,7 +27,7 @@ pub struct ListedCustomer {
     pub is_frozen: bool,
 }
 
-/// Everything of one customer.
+/// Everything about one customer.
 #[derive(Debug, Clone)]
 pub struct CustomerView {
     pub customer: CustomerId,
@@ -36,7 +36,7 @@ pub struct CustomerView {
     pub freezes: Vec<Freeze>,
     pub open_orders: Vec<Order>,
     pub open_holds: Vec<Hold>,
-    /// Those of which something is left.
+    /// Only grants of which something is left.
     pub grants: Vec<WalletGrant>,
     pub guards: Vec<GuardedWallet>,
     /// The last movements.
@@ -59,7 +59,7 @@ pub async fn list(app: &App, page: &Page<String>) -> Result<Rows<ListedCustomer>
     })
 }
 
-/// Everything of one customer.
+/// Everything about one customer.
 ///
 /// # Errors
 /// 404 for an id of which nothing is known.

@@ -1,4 +1,4 @@
-//! The work on disputes: the file of evidence, sending it, and a count of how disputes ended.
+//! The work on disputes: the file of evidence, its sending, and a count of outcomes.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ use crate::storage::{
     Connection, audit, billing_profiles, calendar, clock, dispute_cases as store, disputes, orders, papers,
 };
 
-/// How many debits that the money paid for the evidence names.
+/// The most debits that the evidence names.
 const USES: i64 = 50;
 
 /// A dispute with the work on it.
@@ -69,7 +69,7 @@ pub async fn list(
     found.try_map(|dispute| Ok(DisputeView { case: cases.remove(&dispute.id).unwrap_or_default(), dispute }))
 }
 
-/// The file of evidence about a dispute, made of what is on record now.
+/// The file of evidence about a dispute, from the current records.
 ///
 /// # Errors
 /// 404, also for a dispute whose payment served no order.
@@ -126,8 +126,8 @@ pub async fn evidence(app: &App, caller: &Caller, id: Option<Uuid>, note: Option
 /// Sends the evidence to the company, which takes it once.
 ///
 /// # Errors
-/// 404; 409 `dispute_closed` or `evidence_sent`; 403 `own_account`; errors of the company, also where it takes evidence
-/// on its own pages only.
+/// 404; 409 `dispute_closed` or `evidence_sent`; 403 `own_account`; errors of the company, also if it takes evidence
+/// only on its own pages.
 #[tracing::instrument(name = "dispute_cases.send", skip_all, fields(dispute = ?id))]
 pub async fn send(app: &App, caller: &Caller, id: Option<Uuid>, note: Option<String>) -> Result<DisputeView, Error> {
     let view = read(app, id).await?;
@@ -139,11 +139,11 @@ pub async fn send(app: &App, caller: &Caller, id: Option<Uuid>, note: Option<Str
     let dispute = &view.dispute;
     let provider = app.providers.by_name(dispute.provider);
     let provider = provider.ok_or_else(|| settlement::not_offered(dispute.provider))?;
-    // The idempotency key follows from the file, so a call that was cut off can be sent again.
+    // The idempotency key follows from the file, so an interrupted call can be sent again.
     let fact = provider.send_evidence(&dispute.dispute_id, &evidence).await?;
     let actor = caller.actor();
     transact(&app.pool, async |conn| {
-        // The order's lock comes before the dispute's, as where a company tells of the dispute.
+        // The order's lock comes before the dispute's, as in the handling of a company's notification.
         let order = orders::lock(conn, evidence.order_id).await?;
         let sent = SentEvidence { by: actor.clone(), at: clock::now(conn).await?, text: evidence.text() };
         if !store::record_sent(conn, dispute.id, &sent).await? {
@@ -178,7 +178,7 @@ fn sent_before() -> Error {
     Error::conflict(Code::EvidenceSent, "evidence about this dispute was sent before; the company takes it once")
 }
 
-/// How the disputes ended that were opened in these months, the newest first.
+/// How many disputes of these months are open, won or lost, the newest month first.
 ///
 /// # Errors
 /// 422 for months in the wrong order, or more than 36.

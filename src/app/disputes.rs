@@ -1,6 +1,5 @@
 //! Disputes (chargebacks). While a dispute is open or lost, the customer's wallets have given the disputed money or owe
-//! it. When it is won, they get the money back, once. Where the service is set so, a dispute takes only when it is
-//! lost.
+//! it. When it is won, they get the money back, once. A setting makes a dispute take the money only when it is lost.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -78,7 +77,7 @@ pub(in crate::app) async fn reversed(
         return follow(conn, order, payment, open, &lost, actor).await;
     }
     let is_covered = match &known {
-        // The statement is older than the won dispute; it only arrived later.
+        // The statement is older than the outcome of the won dispute; it only arrived later.
         Some(known) if known.status == DisputeStatus::Won => stated_at.is_some_and(|at| at <= known.updated_at),
         Some(_) => true,
         None => false,
@@ -91,7 +90,7 @@ pub(in crate::app) async fn reversed(
     open(conn, order, payment, &lost, (true, true), actor).await
 }
 
-/// The dispute that a reversal by the provider has decided against us.
+/// The dispute that the provider's reversal has decided against us.
 fn lost_by(reversal: &RefundFact, dispute_id: String) -> DisputeFact {
     DisputeFact {
         dispute_id,
@@ -133,7 +132,8 @@ async fn give_id(
     record_change(conn, order.as_mut(), payment, &reversal, actor).await
 }
 
-/// Records a new dispute. The wallets give the money, unless the dispute is already won or takes it only when lost.
+/// Records a new dispute. The wallets give the money, unless the dispute is already won, or takes the money only when
+/// it is lost.
 async fn open(
     conn: &mut Connection,
     mut order: Option<Order>,
@@ -143,7 +143,7 @@ async fn open(
     actor: &str,
 ) -> Result<NotificationOutcome, Error> {
     let now = clock::now(conn).await?;
-    // An amount in another currency cannot be compared; it is at most the whole payment.
+    // An amount in another currency cannot be compared, so it counts as the whole payment.
     let same_currency = fact.amount.currency() == payment.currency();
     let stated = if same_currency { fact.amount } else { payment.amount };
     let amount = stated.min(payment.amount);
@@ -205,7 +205,7 @@ async fn follow(
     record_change(conn, order.as_mut(), payment, &dispute, actor).await
 }
 
-/// Divides the payment anew, and keeps the parts of this dispute.
+/// Divides the payment again, and stores the parts of this dispute.
 async fn divide(
     conn: &mut Connection,
     payment: &Payment,

@@ -44,7 +44,7 @@ pub enum Error {
     /// 403: the caller may not do this.
     #[error("{detail}")]
     Forbidden { code: Code, detail: String },
-    /// 410: what is named was there, and is no more.
+    /// 410: the named thing existed, and no longer does.
     #[error("{detail}")]
     Gone { code: Code, detail: String },
     /// 412: the resource changed since the caller read it.
@@ -56,7 +56,7 @@ pub enum Error {
     /// 402: the wallet has too little money.
     #[error("the balance of {} is too low", .0.wallet.product.in_words())]
     InsufficientFunds(Box<Shortfall>),
-    /// 402: the wallet has too little money that can be moved. `available` is what can be.
+    /// 402: the wallet has too little money that can be moved. `available` is the part that can.
     #[error("only paid money that no hold reserves can be moved: {} of {}", .0.available, .0.wallet.product.in_words())]
     NotTransferable(Box<Shortfall>),
     /// 402: the customer owes taken-back money.
@@ -73,7 +73,7 @@ pub enum Error {
     Unavailable { code: Code, detail: String, retry_after_seconds: u64 },
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// 500: something happened that cannot happen. The text says what was expected; only the log shows it.
+    /// 500: an impossible state was found. The text says what was expected; only the log shows it.
     #[error("expected {0}")]
     Internal(&'static str),
 }
@@ -199,7 +199,7 @@ impl Problems {
         Error::Invalid(self.0)
     }
 
-    /// Returns `value` when no problem was added. A value is missing only where its problem was added before.
+    /// Returns `value` when no problem was added. A value is missing only if its problem was added before.
     ///
     /// # Errors
     /// [`Error::Invalid`] when a problem was added; [`Error::Internal`] when the value is missing without one.

@@ -6,7 +6,7 @@ use crate::domain::event::{EventFilter, FeedPage, FeedPosition};
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, feed};
 
-/// The most numbers that one page looks at. A reader of rare events moves on by this much.
+/// The most event numbers that one page searches. A reader of rare events moves on by this many.
 const STRETCH: i64 = 5_000;
 
 /// Numbers at most `limit` events that have been committed. Returns how many.
@@ -43,7 +43,7 @@ pub async fn list(app: &App, filter: &EventFilter, after: Option<FeedPosition>, 
     Ok(FeedPage { events, reached, has_more: reached.number < last })
 }
 
-/// Requires that the feed has the event of a position. If not, it is of the future, too old, or of another past.
+/// Requires that the feed has the event of a position. If not, it is in the future, too old, or from before a restore.
 async fn require_known(conn: &mut Connection, at: FeedPosition) -> Result<(), Error> {
     if feed::position(conn, at.number).await? == Some(at) { Ok(()) } else { Err(expired()) }
 }
@@ -51,7 +51,7 @@ async fn require_known(conn: &mut Connection, at: FeedPosition) -> Result<(), Er
 fn expired() -> Error {
     Error::Gone {
         code: Code::CursorExpired,
-        detail: "the feed does not go on from this cursor: read the objects anew, and start again without a cursor"
+        detail: "the feed does not go on from this cursor: read the objects again, and start without a cursor"
             .to_owned(),
     }
 }

@@ -1,6 +1,6 @@
-//! Freezes: operators stop a customer or one wallet, and end that again.
+//! Freezes: operators freeze a customer or one wallet, and end the freeze.
 //!
-//! Freezing what is frozen and unfreezing what is not change nothing, so both can be repeated.
+//! Repeating either changes nothing.
 
 use uuid::Uuid;
 

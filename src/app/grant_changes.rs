@@ -1,12 +1,12 @@
-//! Changes of grants that were given: an operator moves the expiry, or revokes what is left.
+//! Changes of grants: an operator moves the expiry, or revokes what is left.
 //!
 //! Either counts as a move of all that is left of the grant ([`crate::domain::own_word`]). Above the threshold it is a
-//! proposal until a second operator approves it; meanwhile nobody else changes the end of this grant.
+//! proposal until a second operator approves it; meanwhile no other change of the grant's end is accepted.
 //!
 //! The part of a grant that holds have reserved stays capturable until the holds end, as after any expiry. What a hold
 //! then gives back expires.
 //!
-//! Locks are taken in this order: the operator's own word, the grant's wallet, the change.
+//! Locks are taken in this order: the operator's lock (`own_word`), the grant's wallet, the change.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -26,7 +26,7 @@ use crate::domain::wallet_key::WalletKey;
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, audit, clock, grant_changes as store, grants, ledger, own_word as moves};
 
-/// What became of a request to change the end of a grant.
+/// The result of a request to change the end of a grant.
 #[derive(Debug, Clone)]
 pub enum GrantChanged {
     Made(WalletGrant),
@@ -34,12 +34,12 @@ pub enum GrantChanged {
     Proposed(GrantChange),
 }
 
-/// Moves the expiry of a grant, or revokes what is left of it: it expires now. Or proposes to. Repeating it changes
-/// nothing.
+/// Moves the expiry of a grant, or revokes what is left of it, so that it expires now. Above the threshold the change
+/// is only proposed. Repeating the request changes nothing.
 ///
 /// # Errors
-/// 404; 422 for a moment that is not in the future; 409 `grant_ended` when the expiry moves and nothing is left of the
-/// grant, or its time is over; 409 `change_proposed` while another change of it waits; 403 `own_account`.
+/// 404; 422 for a moment that is not in the future; 409 `grant_ended` when the expiry is to move and nothing is left of
+/// the grant, or its time is over; 409 `change_proposed` while another change of it waits; 403 `own_account`.
 #[tracing::instrument(name = "grants.change_end", skip_all, fields(customer = %customer, grant = ?id))]
 pub async fn change(
     app: &App,
@@ -97,11 +97,11 @@ pub async fn change(
     .await
 }
 
-/// Approves a change, and makes it. The proposer cannot approve it. Approving it again changes nothing.
+/// Approves a change, and carries it out. The proposer cannot approve it. Approving it again changes nothing.
 ///
 /// # Errors
-/// 404; 409 `nothing_proposed`, `second_operator_needed`, or `grant_ended` when nothing is left of the grant by now;
-/// 403 `own_account`; 422 when the new expiry is over.
+/// 404; 409 `nothing_proposed`, `second_operator_needed`, or `grant_ended` when nothing is left of the grant any more;
+/// 403 `own_account`; 422 when the new expiry has passed.
 #[tracing::instrument(name = "grants.approve_change", skip_all, fields(change = ?id))]
 pub async fn approve(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<GrantChange, Error> {
     let id = id.ok_or_else(missing)?;
@@ -132,10 +132,10 @@ pub async fn approve(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<Gra
     .await
 }
 
-/// Withdraws a change that waits. Withdrawing it again changes nothing.
+/// Withdraws a waiting change. Withdrawing it again changes nothing.
 ///
 /// # Errors
-/// 404; 409 `nothing_proposed` when it was made.
+/// 404; 409 `nothing_proposed` when it was carried out.
 #[tracing::instrument(name = "grants.withdraw_change", skip_all, fields(change = ?id))]
 pub async fn withdraw(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<GrantChange, Error> {
     let id = id.ok_or_else(missing)?;
@@ -208,7 +208,7 @@ async fn find(conn: &mut Connection, customer: &CustomerId, id: Uuid) -> Result<
     grants::find(conn, customer, id).await?.ok_or(Error::Internal("a grant that was found before"))
 }
 
-/// Makes a change in the caller's transaction, which holds the lock of the grant's wallet.
+/// Carries out a change in the caller's transaction, which holds the lock of the grant's wallet.
 async fn make(
     conn: &mut Connection,
     actor: &str,
@@ -216,7 +216,7 @@ async fn make(
     change: &GrantChange,
 ) -> Result<WalletGrant, Error> {
     grants::set_expiry(conn, &change.customer, change.grant_id, change.expires_at()).await?;
-    // The grants may burn in another order now. The wallet's row stores which one is next.
+    // The change may alter the burn order, and the wallet's row names the next grant.
     ledger::post(conn, &[sweep(known.wallet.clone())]).await?;
     let action = match change.new_end {
         NewEnd::Revoked => "grant.revoked",

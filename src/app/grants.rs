@@ -22,7 +22,7 @@ use crate::storage::{Connection, audit, catalogue, clock, grant_proposals, ledge
 
 pub use crate::domain::movement::grant::NewGrant;
 
-/// What became of a request for a grant.
+/// The result of a request for a grant.
 #[derive(Debug, Clone)]
 pub enum Granted {
     Given(WalletGrant),
@@ -33,7 +33,7 @@ pub enum Granted {
 /// Gives promotional credit to a wallet, or proposes to give it.
 ///
 /// # Errors
-/// 422 for an unknown product, or for an expiry that does not lie in the future; 403 `grant_above_limit` or
+/// 422 for an unknown product, or for an expiry that is not in the future; 403 `grant_above_limit` or
 /// `own_account`.
 #[tracing::instrument(name = "grants.create", skip_all, fields(customer = %new.customer))]
 pub async fn create(app: &App, caller: &Caller, new: &NewGrant, key: &IdempotencyKey) -> Result<Made<Granted>, Error> {
@@ -56,7 +56,7 @@ pub async fn create(app: &App, caller: &Caller, new: &NewGrant, key: &Idempotenc
     .await
 }
 
-/// An operator's grant: given on his own word, or proposed.
+/// An operator's grant: given at once, or proposed.
 async fn propose(
     conn: &mut Connection,
     app: &App,
@@ -235,7 +235,7 @@ pub async fn list(
 
 /// How long before its expiry a grant is announced.
 const EXPIRING: TimeDelta = TimeDelta::days(7);
-/// The pause after a round that has found all.
+/// The pause after a round that found all such grants.
 const ROUND: TimeDelta = TimeDelta::seconds(60);
 /// How far a round looks back into the range of the previous round: a grant may have been committed late, or skipped.
 const LATE: TimeDelta = TimeDelta::hours(1);

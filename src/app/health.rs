@@ -13,7 +13,7 @@ use crate::storage::{StorageError, migrations, readiness};
 /// A load balancer needs an answer soon, so a later answer counts as not ready.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// For how long the result of a check is used again. Anybody may ask, and a crowd of callers costs one connection.
+/// How long the result of a check is reused. Anybody may ask, so many callers cost one connection.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Whether money can be booked now, or why not.
@@ -49,14 +49,14 @@ async fn check_database(app: &App) -> DatabaseHealth {
         Ok(Ok(true)) => Ok(()),
         Ok(Ok(false)) => Err("the database schema is older than this version: run `topup migrate`"),
         Ok(Err(error)) if error.passing() == Some(Passing::ReadOnly) => {
-            // The other connections lead to the same server; new ones may lead to its successor.
+            // The existing connections lead to the same server; new ones may lead to its successor.
             app.pool.close_idle();
-            tracing::warn!("The readiness check failed: the database server only reads");
-            Err("the database server only reads")
+            tracing::warn!("The readiness check failed: the database server is read-only");
+            Err("the database server is read-only")
         }
         Ok(Err(error)) => {
-            tracing::warn!(%error, "The readiness check failed: the database does not respond as it must");
-            Err("the database does not respond as it must")
+            tracing::warn!(%error, "The readiness check failed: the database gave an unexpected answer");
+            Err("the database gave an unexpected answer")
         }
         Err(_) => Err("the database does not respond in time"),
     }

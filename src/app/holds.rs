@@ -27,15 +27,15 @@ pub struct HoldDone {
 /// Reserves an amount.
 ///
 /// # Errors
-/// 402 when less is available or a spending cap is reached; 422 for an unknown product, and when the id was used
-/// with another content.
+/// 402 when less is available or a spending cap is reached; 422 for an unknown product, and when the id was used with
+/// other content.
 pub async fn open(app: &App, new: NewHold) -> Result<HoldDone, Error> {
     app.products.require(&app.pool, &new.product).await?;
     run(app, new.posting(Uuid::now_v7())).await
 }
 
 /// Captures the actual amount, zero or more, in the hold's currency. Less than was held frees the rest. More takes the
-/// rest from what is available; where that is short, the capture is refused and the hold stays open. Repeating a
+/// rest from what is available; if that is not enough, the capture is refused and the hold stays open. Repeating a
 /// capture with the same amount changes nothing.
 ///
 /// # Errors
@@ -54,7 +54,7 @@ pub async fn release(app: &App, hold_id: Option<Uuid>) -> Result<HoldDone, Error
     run(app, released(hold_id)).await
 }
 
-/// Lets a hold live `lifetime` (at most 24 hours) from now, if that is later than it would.
+/// Moves the expiry of a hold to `lifetime` (at most 24 hours) from now, if that is later.
 ///
 /// # Errors
 /// 404; 409 `hold_expired`, `hold_closed`.

@@ -44,7 +44,7 @@ impl<T> Made<T> {
 }
 
 impl IdempotencyKey {
-    /// Two requests are the same when their `content` is: the body and, where it names the resource, the path.
+    /// Two requests are the same if their `content` is the same: the body and, if it names the resource, the path.
     #[must_use]
     pub fn new(caller: &str, operation: &'static str, key: &str, content: &[u8]) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl IdempotencyKey {
     /// Takes the key for this transaction. `Some` is the id of the resource that it made before.
     ///
     /// # Errors
-    /// 409 at once while another request with this key is being processed; 422 when the key was used with another
+    /// 409 at once while another request with this key is being processed; 422 when the key was used with other
     /// content.
     pub async fn claim(&self, conn: &mut Connection) -> Result<Option<Uuid>, Error> {
         if !store::try_lock(conn, &self.caller, self.operation, &self.key).await? {

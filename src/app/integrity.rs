@@ -9,10 +9,10 @@ use crate::domain::check::{KeptCheck, Report};
 use crate::storage::pool::Pool;
 use crate::storage::{clock, integrity, worker_marks};
 
-/// The mark of the worker: when the next check is due.
+/// The worker's mark: the time of the next check.
 const MARK: &str = "check_books";
 
-/// Keeps what a check found. `checked_by` names who ran it.
+/// Stores the result of a check. `checked_by` names who ran it.
 ///
 /// # Errors
 /// Database errors.
@@ -28,8 +28,8 @@ pub async fn last(app: &App) -> Result<Option<KeptCheck>, Error> {
     Ok(integrity::last(&mut *app.pool.get().await?).await?)
 }
 
-/// Checks the books when it is time. Of several processes one does it. A new installation waits for the first time.
-/// Returns whether it checked.
+/// Checks the books when a check is due. Of several processes one does it. A new installation waits before its first
+/// check. Returns whether it checked.
 ///
 /// # Errors
 /// Database errors.

@@ -88,7 +88,7 @@ use crate::engine::{BalanceReader, Poster, Streams, Supervisor};
 use crate::providers::Registry;
 use crate::storage::pool::Pool;
 
-/// Called with how much of long work is done, and how much there is.
+/// Called with the finished and the total amount of long work.
 pub type OnProgress<'p> = &'p (dyn Fn(usize, usize) + Send + Sync);
 
 /// What every use case needs. Clones share it.
@@ -108,7 +108,7 @@ pub struct App {
     pub settings: Arc<Settings>,
 }
 
-/// Whom customers ask for help. What is `None` is not offered.
+/// Whom customers ask for help. `None`: that way is not offered.
 #[derive(Debug, Clone, Default)]
 pub struct Support {
     pub email: Option<String>,
@@ -127,17 +127,17 @@ pub struct Settings {
     pub secret: InstallationSecret,
     /// How many days an API key lives at most.
     pub key_max_days: u16,
-    /// When an operator needs a second one, and what services may grant.
+    /// When an operator needs a second operator, and what services may grant.
     pub own_word: OwnWordRules,
     /// A bank transfer whose amount differs from the order's by more than this share must be confirmed.
     pub confirm_difference_above: Percent,
     /// How many orders of one customer may wait for their money at the same time.
     pub open_orders_per_customer: i64,
-    /// How long operators promise to take with a bank transfer.
+    /// How long operators promise to take for a bank transfer.
     pub verification: VerificationPromise,
     /// After how many hours a worker checks the books again; 0: never.
     pub check_every_hours: u16,
-    /// How long what is needed only for a while is kept.
+    /// How long temporary data is kept.
     pub retention: Retention,
     /// The sites that payers may be sent back to.
     pub return_origins: ReturnOrigins,
@@ -153,6 +153,6 @@ pub struct Settings {
     pub journal_accounts: AccountNames,
     /// By which keys of their metadata usage is summed.
     pub usage_keys: UsageKeys,
-    /// Who we are on our papers, and how they are numbered.
+    /// The seller on our papers, and how papers are numbered.
     pub papers: PaperRules,
 }

@@ -42,7 +42,7 @@ pub async fn receive(app: &App, provider: ProviderName, raw: &RawNotification) -
                 "A notification could not be verified and will come again");
             NotificationOutcome::TryAgain
         }
-        // The sentence is also the answer, because the company shows it to the operator.
+        // The error's sentence is also the answer, because the company shows the answer to its account's operator.
         Err(NotificationError::WrongForm(sentence)) => {
             tracing::error!(provider = %name, "{sentence}");
             let body = format!("{sentence}\n");
@@ -70,7 +70,7 @@ pub async fn receive(app: &App, provider: ProviderName, raw: &RawNotification) -
 }
 
 /// Stores a notification, settles it and records the outcome. Each step commits before the next one begins, so a
-/// notification is on record before it is processed.
+/// notification is recorded before it is processed.
 async fn process(
     app: &App,
     provider: &dyn PaymentProvider,
@@ -119,8 +119,8 @@ fn as_it_came<'a>(
     }
 }
 
-/// Stores a notification that is signed but cannot be read. However often it is sent, it is one event. Its company
-/// stops sending it after some time. One about a payment that is not ours does not have to be read.
+/// Stores a notification that has a valid signature but cannot be read. Repetitions of it are one event. Its company
+/// stops sending it after some time. A notification about a payment that is not ours need not be read.
 async fn keep_unread(
     app: &App,
     provider: ProviderName,
@@ -182,13 +182,13 @@ async fn settle_attempt(
     let (order, attempt) = match ownership::locate(app, provider.name(), locator).await? {
         Located::Foreign => return Ok(NotificationOutcome::Foreign),
         Located::UnknownOrder => return keep_if_paid(app, provider.name(), observation).await,
-        // The order waits for a later attempt. Only money of the earlier one concerns it.
+        // The order waits for a later attempt. Of the earlier attempt only money matters to it.
         Located::Ours { is_superseded: true, .. } if !matches!(observation, Observation::Paid(_)) => {
             return Ok(NotificationOutcome::AlreadySettled);
         }
         Located::Ours { order, attempt, .. } => (order, attempt),
     };
-    // A statement about another amount is not about this order. Money of another amount is settled: it is kept.
+    // A statement about another amount is not about this order. Money of another amount is settled, because it is kept.
     let is_other_amount = locator.amount.is_some_and(|stated| stated != order.payable);
     if is_other_amount && !matches!(observation, Observation::Paid(_)) {
         return Ok(NotificationOutcome::AmountMismatch);

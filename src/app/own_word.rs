@@ -1,4 +1,5 @@
-//! One's own word: whether a move needs a second operator, and the record of those that do not.
+//! Moves by one operator alone (the own word): whether a move needs a second operator, and the record of those that do
+//! not.
 
 use uuid::Uuid;
 
@@ -11,9 +12,9 @@ use crate::domain::payment::Payment;
 use crate::domain::permission::Permission;
 use crate::storage::{Connection, clock, orders, own_word, wallet_credits};
 
-/// Whether an operator moves this on his own word. If so, the move is recorded in the caller's transaction, which then
-/// must carry it out. If not, a second operator is needed. Moves of one operator in one currency are decided one after
-/// the other.
+/// Whether an operator may move this alone. If so, the move is recorded in the caller's transaction, which must then
+/// carry it out. If not, a second operator is needed. Moves of one operator in one currency are decided one after the
+/// other.
 ///
 /// # Errors
 /// Database errors.
@@ -45,8 +46,8 @@ fn absolute(amount: Money) -> Result<Money, Error> {
         .map_err(|_: MoneyError| Error::Internal("the absolute amount of an amount"))
 }
 
-/// Requires that an operator may give this to a customer by his permissions: with `support` alone, up to the limit of
-/// goodwill. What he gave in the last 24 hours counts.
+/// Requires that an operator's permissions allow this gift to a customer: with `support` alone, up to the limit of
+/// goodwill. What the operator gave in the last 24 hours counts.
 ///
 /// # Errors
 /// 403 `grant_above_limit`.
@@ -78,8 +79,8 @@ pub(in crate::app) async fn require_within_goodwill(
     Err(Error::Forbidden { code: Code::GrantAboveLimit, detail })
 }
 
-/// Requires that services may grant this to a customer now. It holds until the transaction ends, for this customer; the
-/// limit for all customers together may be passed by what is in flight.
+/// Requires that services may grant this to a customer now. For this customer the answer stays valid until the
+/// transaction ends; grants in flight may exceed the limit for all customers together.
 ///
 /// # Errors
 /// 403 `grant_above_limit`.
@@ -124,7 +125,7 @@ pub(in crate::app) async fn record_service_grant(
 }
 
 /// Requires that a payment is not the operator's own money: neither the order that it names nor the customer that it
-/// serves is his.
+/// serves belongs to the operator.
 ///
 /// # Errors
 /// 403 `own_account`.

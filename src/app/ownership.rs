@@ -61,7 +61,7 @@ pub(super) async fn locate(app: &App, provider: ProviderName, locator: &AttemptL
 }
 
 /// The payment that a refund or a dispute takes back. A payment that we do not know is read at its company: if it is
-/// ours, it is settled first; if it is not, that is remembered, so that the company is asked once.
+/// ours, it is settled first; if it is not, that is recorded, so that the company is asked only once.
 ///
 /// # Errors
 /// Errors of the provider: while it cannot be asked, nothing is known. 503 when the payment has not arrived yet.

@@ -33,7 +33,7 @@ pub async fn issue_due(app: &App, patience: Duration, limit: i64) -> Result<usiz
         if store::due(conn, before, 1).await?.is_empty() || !store::may_issue(conn).await? {
             return Ok::<_, Error>(0);
         }
-        // Read under the right to issue: another process may have issued some meanwhile.
+        // Read after the right to issue is taken: another process may have issued some meanwhile.
         let due = store::due(conn, before, limit).await?;
         let mut done = 0;
         for due in &due {
@@ -51,7 +51,7 @@ async fn issue_or_set_aside(conn: &mut Connection, rules: &PaperRules, due: &Due
         Err(Error::Storage(error)) if error.is_transient() || error.passing().is_some() => return Err(error.into()),
         Err(error) => error,
     };
-    tracing::error!(paper_of = %due.source, %error, "A paper cannot be issued; it is set aside, and the others go on");
+    tracing::error!(paper_of = %due.source, %error, "A paper cannot be issued; it is postponed, and the others go on");
     let try_at = clock::now(conn).await? + TRIED_AGAIN_AFTER;
     store::set_aside(conn, due, &error.to_string(), try_at).await?;
     Ok(false)
@@ -76,7 +76,7 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
         }
         (PaperKind::Cancellation, Some(_)) => cancelled(conn, due, &order, &earlier).await?,
         (PaperKind::CreditNote | PaperKind::Cancellation, None) => {
-            return Err(Error::Internal("the receipt of an order of which something went back"));
+            return Err(Error::Internal("the receipt of an order whose money went back"));
         }
     };
     // What went back was credited by another paper already.
@@ -177,7 +177,7 @@ pub struct OrderPapers {
     pub credit_notes: Vec<Paper>,
 }
 
-/// The papers of an order. A customer reads those of own orders.
+/// The papers of an order. A customer reads those of the customer's own orders.
 ///
 /// # Errors
 /// 404 for an order that does not exist, is another customer's, or has no receipt yet.
@@ -196,7 +196,7 @@ pub async fn of_order(
     Ok(OrderPapers { receipt, further_receipts: receipts.collect(), credit_notes })
 }
 
-/// Reads a paper. A customer reads own ones.
+/// Reads a paper. A customer reads only the customer's own.
 ///
 /// # Errors
 /// 404.

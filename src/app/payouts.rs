@@ -29,7 +29,7 @@ use crate::storage::{
     Connection, audit, billing_profiles, clock, closings as closing_rows, ledger, payouts as store, sent_transfers,
 };
 
-/// A payout as an operator proposes it. It is over all that is left in the currency.
+/// A payout as an operator proposes it. It covers all that is left in the currency.
 #[derive(Debug, Clone)]
 pub struct NewPayout {
     pub customer: CustomerId,
@@ -115,8 +115,8 @@ fn moved_on(detail: impl Into<String>) -> Error {
     Error::conflict(Code::PayoutMovedOn, detail)
 }
 
-/// What can be paid out of the main wallet, after all money was gathered there and has paid what the account owes: what
-/// it gives, and what the bank sends. The caller holds the locks of the wallets.
+/// What can be paid out of the main wallet, after all money was moved there and has paid what the account owes: what it
+/// gives, and what the bank sends. The caller holds the locks of the wallets.
 async fn main_rest(
     conn: &mut Connection,
     customer: &CustomerId,
@@ -135,7 +135,7 @@ async fn require_our_account(conn: &mut Connection, new: &NewPayout) -> Result<(
     if known.currency == new.currency {
         return Ok(());
     }
-    Err(Error::field("/bank_account_id", Code::CurrencyMismatch, "is in another currency than the payout"))
+    Err(Error::field("/bank_account_id", Code::CurrencyMismatch, "has another currency than the payout"))
 }
 
 async fn beneficiary(conn: &mut Connection, new: &NewPayout) -> Result<Beneficiary, Error> {
@@ -155,7 +155,7 @@ async fn beneficiary(conn: &mut Connection, new: &NewPayout) -> Result<Beneficia
 /// Approves a payout: the wallet gives the money. The proposer cannot approve it.
 ///
 /// # Errors
-/// 404; 409 `payout_moved_on`, also where the account has another sum now, `second_operator_needed`, or
+/// 404; 409 `payout_moved_on`, also if the account has another sum now, `second_operator_needed`, or
 /// `payout_too_early` while a payment is disputed; 402 or 409 of the wallet; 403 `own_account`.
 #[tracing::instrument(name = "payouts.approve", skip_all, fields(payout = %id))]
 pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey) -> Result<Made<Payout>, Error> {
@@ -176,7 +176,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         require_undisputed(conn, &payout.customer).await?;
         let rest = main_rest(conn, &payout.customer, payout.amount.currency()).await?;
         if rest != Some((payout.debited, payout.amount)) {
-            return Err(moved_on("the account has another sum now; reject this payout and propose it anew"));
+            return Err(moved_on("the account has another sum now; reject this payout and propose it again"));
         }
         payout.state = RefundState::Pending;
         payout.approved_by = Some(actor.clone());
@@ -236,7 +236,7 @@ fn transfer_used() -> Error {
 }
 
 /// Requires that the bank transfer by which a refund was sent is not that of another refund or payout, however its id
-/// is written. It holds until the transaction ends.
+/// is written. This stays true until the transaction ends.
 ///
 /// # Errors
 /// 409 `bank_transaction_used`.
@@ -256,7 +256,7 @@ pub(in crate::app) async fn require_free_transfer(
 /// again, and a closed account is reopened. Repeating it changes nothing.
 ///
 /// # Errors
-/// 404; 409 `second_operator_needed` for the operator on whose word the money left; 403 `own_account`.
+/// 404; 409 `second_operator_needed` for the operator who sent the money; 403 `own_account`.
 #[tracing::instrument(name = "payouts.reject", skip_all, fields(payout = %id))]
 pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Result<Payout, Error> {
     let actor = caller.actor();
@@ -268,7 +268,7 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
             return Ok(payout);
         }
         let comes_back = payout.state.is_in_force();
-        // Otherwise one operator could send the money and have it in the wallet once more.
+        // Otherwise one operator could send the money and also return it to the wallet.
         if comes_back && payout.approved_by.as_ref() == Some(&actor) {
             let detail = "you approved this payout; another operator must say that it did not arrive";
             return Err(Error::conflict(Code::SecondOperatorNeeded, detail));

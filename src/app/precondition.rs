@@ -1,4 +1,4 @@
-//! `If-Match`: a change names the version that it replaces, so that no operator overwrites another operator's change.
+//! `If-Match`: a change names the version that it replaces, so that operators do not overwrite each other's changes.
 
 use super::Error;
 
@@ -21,7 +21,7 @@ pub struct Saved<T> {
 }
 
 impl Expected {
-    /// Compares with the current version. A request without `If-Match` passes.
+    /// Compares with the current version. A request without `If-Match` is accepted.
     ///
     /// # Errors
     /// 412 when the current version is not the expected one.

@@ -31,9 +31,9 @@ pub struct Quote {
     pub product: Product,
     /// The requested channel, or the recommended one when the caller named none.
     pub chosen: Option<Channel>,
-    /// Every channel, with its price where a rule sets one that leaves something to credit.
+    /// Every channel, with its price if a rule sets one that leaves something to credit.
     pub channels: Vec<(Eligibility, Option<Price>)>,
-    /// The text that fixes these prices, and its expiry; `None` where the customer can choose no channel.
+    /// The text that fixes these prices, and its expiry; `None` if the customer can choose no channel.
     pub signed: Option<SignedQuote>,
 }
 

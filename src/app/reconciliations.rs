@@ -1,4 +1,4 @@
-//! Reconciliation: a day of a payment company against our records. The company's list is read in one go; a company
+//! Reconciliation: a day of a payment company against our records. The company's list is read at once; a company
 //! without a list is asked about each of our payments.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
@@ -14,23 +14,23 @@ use crate::domain::reconciliation::{CompanyMovement, MovedKind, OwnMovement, Rec
 use crate::providers::{PaymentProvider, TakeBack};
 use crate::storage::{calendar, clock, payments, reconciliation as store};
 
-/// How far a company's list is read beyond the day, at both ends: we may have recorded a movement so much later.
+/// How far a company's list is read beyond the day, at both ends: we may have recorded a movement that much later.
 const MARGIN: Duration = Duration::days(2);
 
-/// The comparison of a stretch of time.
+/// The comparison of a period.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reconciled {
     pub provider: ProviderName,
     pub span: Span,
-    /// Whether the company has a list. Without one, nothing is found that we have no record of.
+    /// Whether the company has a list. Without one, movements that we have no record of are not found.
     pub has_list: bool,
     pub found: Reconciliation,
 }
 
-/// The company with a name.
+/// The company with this name.
 ///
 /// # Errors
-/// What the name must be, where it is none or the name of no company, such as the bank.
+/// The rule for names, if there is no such provider, or it is not a company, such as the bank.
 pub fn company(name: &str) -> Result<ProviderName, &'static str> {
     let named: Option<ProviderName> = name.parse().ok();
     let company = named.filter(|name| !matches!(name, ProviderName::BankTransfer | ProviderName::Balance));
@@ -51,7 +51,7 @@ pub async fn of_day(
 ) -> Result<Reconciled, Error> {
     let (span, now) = {
         let mut conn = app.pool.get().await?;
-        let next = day.succ_opt().ok_or(Error::field("?day", Code::OutOfRange, "must be a day of this age"))?;
+        let next = day.succ_opt().ok_or(Error::field("?day", Code::OutOfRange, "must be a day near the present"))?;
         (calendar::span(&mut conn, day, next).await?, clock::now(&mut conn).await?)
     };
     let company = by_name(app, provider)?;
@@ -68,7 +68,7 @@ fn by_name(app: &App, provider: ProviderName) -> Result<&dyn PaymentProvider, Er
     found.ok_or_else(|| settlement::not_offered(provider))
 }
 
-/// Compares a stretch of time, which may not be over yet.
+/// Compares a period, which may not be over yet.
 ///
 /// # Errors
 /// As [`of_day`].
@@ -92,7 +92,7 @@ async fn compared(
         let refunds = said.iter().flat_map(Said::names_of_refunds).collect();
         let own = {
             let mut conn = app.pool.get().await?;
-            // It was asked just now.
+            // It was read just now.
             let now = clock::now(&mut conn).await?;
             store::own(&mut conn, provider, span, payments, refunds, now).await?
         };
@@ -103,7 +103,7 @@ async fn compared(
     Ok(Reconciled { provider, span, has_list: true, found: compare(span, &listed, &own) })
 }
 
-/// What is recorded in the stretch, and what the company names.
+/// What is recorded in the period, and what the company names.
 async fn own(
     app: &App,
     provider: ProviderName,
@@ -116,7 +116,7 @@ async fn own(
     Ok(store::own(&mut *app.pool.get().await?, provider, span, payments, refunds, list_ends).await?)
 }
 
-/// What is recorded in the stretch, and the payments that it is about.
+/// What is recorded in the period, and the payments that it is about.
 async fn of_payments(app: &App, provider: ProviderName, span: Span) -> Result<Vec<OwnMovement>, Error> {
     let mut conn = app.pool.get().await?;
     let recorded = store::own(&mut conn, provider, span, Vec::new(), Vec::new(), span.to).await?;
@@ -124,15 +124,15 @@ async fn of_payments(app: &App, provider: ProviderName, span: Span) -> Result<Ve
     Ok(store::own(&mut conn, provider, span, payments, Vec::new(), span.to).await?)
 }
 
-/// What a company without a list says of one of our payments. It shows the last refund of a payment only.
+/// What a company without a list says about one of our payments. It shows only the last refund of a payment.
 struct Said<'p> {
     payment: &'p OwnMovement,
-    /// What was paid. `None`: it knows no such payment.
+    /// What was paid. `None`: the company knows no such payment.
     paid: Option<Money>,
     taken_back: Vec<TakeBack>,
 }
 
-/// Asks about each payment, and for what was taken back of it.
+/// Asks about each payment, and how much of it was taken back.
 async fn ask<'p>(
     app: &App,
     company: &dyn PaymentProvider,
@@ -158,7 +158,7 @@ async fn ask<'p>(
             paid = Some(fact.amount);
         }
         let taken_back = company.take_backs_of(&one.payment_id, attempt.as_ref()).await?;
-        // Once a payment was refunded, its last movement says no more of it than that it was there.
+        // Once a payment was refunded, its last movement only shows that the payment existed.
         let is_refunded = taken_back.iter().any(|taken| matches!(taken, TakeBack::Refund(_)));
         let paid = paid.or(is_refunded.then_some(one.amount));
         said.push(Said { payment: one, paid, taken_back });
@@ -175,13 +175,13 @@ impl Said<'_> {
         })
     }
 
-    /// By which names we may have its refunds on record. Until the company has an id, ours is the name.
+    /// The ids under which we may have recorded its refunds. Until the company has an id, ours is used.
     fn names_of_refunds(&self) -> Vec<String> {
         let own_name = |fact: &RefundFact| fact.our_refund_id.map(|id| IdKind::Refund.show(id));
         self.refunds().flat_map(|fact| [Some(fact.refund_id.clone()), own_name(fact)]).flatten().collect()
     }
 
-    /// What the company says that it moved. A refund that we have on record was made when we recorded it.
+    /// What the company says that it moved. A refund that we have recorded counts as made when we recorded it.
     fn movements(&self, own: &[OwnMovement]) -> Vec<CompanyMovement> {
         let Self { payment, paid, taken_back } = self;
         let says = |kind, id: &str, amount, at| CompanyMovement {
@@ -212,7 +212,7 @@ impl Said<'_> {
                 let (id, at) = known.map_or((&fact.refund_id, payment.at), |known| (&known.id, known.at));
                 found.push(says(MovedKind::Refund, id, fact.amount, at));
             }
-            // The company shows those before it no more, so they count as we have them.
+            // The company no longer shows earlier refunds, so they count as we have recorded them.
             let before = ours.iter().filter(|one| match known {
                 Some(known) => one.id != known.id && one.at <= known.at,
                 None => true,

@@ -33,16 +33,16 @@ pub struct NewRefundRequest {
     pub reason: String,
 }
 
-/// On which terms an operator approves a request.
+/// The terms on which an operator approves a request.
 #[derive(Debug, Clone, Default)]
 pub struct ApprovalTerms {
-    /// Less than what was asked for; `None`: all of it.
+    /// Less than was requested; `None`: all of it.
     pub amount: Option<Decimal>,
     pub override_balance: bool,
     pub from_products: bool,
 }
 
-/// What of an order can be refunded now, in parts.
+/// How much of an order can be refunded now, in parts.
 ///
 /// # Errors
 /// 404; 409 `order_not_completed` or `not_refundable`.
@@ -62,7 +62,7 @@ async fn parts_of(conn: &mut Connection, order: &Order) -> Result<Refundable, Er
         let detail = format!("only a completed order is refunded; this one is {}", order.status());
         return Err(Error::conflict(Code::OrderNotCompleted, detail));
     }
-    let none = || Error::conflict(Code::NotRefundable, "no payment stands behind this order that could go back");
+    let none = || Error::conflict(Code::NotRefundable, "this order has no payment that could go back");
     parts::of_order(conn, order).await?.ok_or_else(none)
 }
 
@@ -130,8 +130,8 @@ fn wanted(order: &Order, parts: &Refundable, asked: Option<Decimal>) -> Result<M
     Err(Error::conflict(Code::RefundExceedsPayment, detail))
 }
 
-/// Approves a request: makes its refund. Where the operator's own word is not enough, the refund waits for a second
-/// operator, and the request with it.
+/// Approves a request: makes its refund. If the operator cannot decide alone, the refund waits for a second operator,
+/// and the request with it.
 ///
 /// # Errors
 /// 404; 409 `refund_request_decided`, `refund_proposed`; 422 `/amount`; as [`refunds::request`].
@@ -151,13 +151,13 @@ pub async fn approve(
         let (_, mut request) = lock_waiting(conn, id).await?;
         let amount = terms.amount.unwrap_or(request.amount.amount());
         if amount > request.amount.amount() {
-            let detail = format!("must be at most what was asked for, {}", request.amount);
+            let detail = format!("must be at most the requested amount, {}", request.amount);
             return Err(Error::field("/amount", Code::AboveMaximum, detail));
         }
         let new = NewRefund {
             order_id: request.order_id,
             amount,
-            // Without the customer's own words, which an erasure of the request takes.
+            // Without the customer's words, because the request can be erased.
             reason: format!("the customer asked for it: {}", IdKind::RefundRequest.show(request.id)),
             override_balance: terms.override_balance,
             from_products: terms.from_products,
@@ -223,7 +223,7 @@ pub(in crate::app) async fn end_for_closing(app: &App, customer: &CustomerId, ac
         transact(&app.pool, async |conn| {
             let (order, request) = match lock_waiting(conn, id).await {
                 Ok(found) => found,
-                // Somebody has decided it meanwhile.
+                // Another request has decided it meanwhile.
                 Err(Error::Conflict { .. }) => return Ok(()),
                 Err(error) => return Err(error),
             };
@@ -281,8 +281,8 @@ async fn lock_waiting(conn: &mut Connection, id: Uuid) -> Result<(Order, RefundR
     Ok((order, request))
 }
 
-/// Brings the request that led to a refund in line with it: it is approved once the money leaves, and waits for another
-/// decision when the proposal is rejected. The caller holds the locks of the order and the refund.
+/// Updates the request that led to a refund: it is approved once the money leaves, and waits for another decision if
+/// the proposal is rejected. The caller holds the locks of the order and the refund.
 ///
 /// # Errors
 /// Database errors.
@@ -299,8 +299,8 @@ pub(in crate::app) async fn follow(conn: &mut Connection, refund: &Refund, actor
     Ok(store::update(conn, &request).await?)
 }
 
-/// Records on the order's timeline what a customer, or an operator for him, did; and in the audit log what operators
-/// did.
+/// Records on the order's timeline what a customer, or an operator for the customer, did. Records in the audit log what
+/// operators did.
 async fn record(
     conn: &mut Connection,
     order: &Order,
@@ -334,7 +334,7 @@ async fn note(
     Ok(audit::write(conn, &AuditRecord { reason: reason.map(str::to_owned), ..record }).await?)
 }
 
-/// Reads a request; with a customer, only one of his.
+/// Reads a request; if a customer is given, only that customer's.
 ///
 /// # Errors
 /// 404.

@@ -39,7 +39,7 @@ pub async fn fold_if_due(app: &App, patience: Duration) -> Result<bool, Error> {
         if !store::may_fold(conn).await? {
             return Ok::<_, Error>(None);
         }
-        // Another process may have folded it meanwhile, and the statement that folds must see what is settled now.
+        // Another process may have folded the day meanwhile, and the folding statement must see what is settled now.
         let next = store::next_day(conn).await?;
         if !is_ready(conn, next, patience).await? {
             return Ok(None);
@@ -57,9 +57,9 @@ pub async fn fold_if_due(app: &App, patience: Duration) -> Result<bool, Error> {
     }
 }
 
-/// Whether a day has been over for so long, no transaction that began before then may still write, and every paper of
-/// the day is issued, because its fee and tax are in the reports. If the database's clock is set back after the day's
-/// end, by a failover for example, entries of the day can still appear: the patience is for them.
+/// Whether a day has been over for this long, no transaction that began before then can still write, and every paper of
+/// the day is issued, because its fee and tax are in the reports. The delay is needed because the database's clock may
+/// be set back after the day's end, by a failover for example: then entries of the day can still appear.
 async fn is_ready(conn: &mut Connection, next: NextDay, patience: Duration) -> Result<bool, Error> {
     let end = next.span.to;
     if ledger::papers_settled_until(conn).await? < end + patience {
@@ -68,7 +68,7 @@ async fn is_ready(conn: &mut Connection, next: NextDay, patience: Duration) -> R
     Ok(papers::oldest_due(conn).await?.is_none_or(|due| due >= end))
 }
 
-/// What a report is narrowed to.
+/// The filter of a report.
 #[derive(Debug, Clone)]
 pub struct Narrowed {
     pub days: Days,
@@ -81,7 +81,7 @@ fn last_before(next: NextDay) -> Option<NaiveDate> {
     next.day.pred_opt().filter(|_| !is_first)
 }
 
-/// Requires that all days are folded, and that they are in order and not too many.
+/// Requires that all days are folded, in order, and not too many.
 ///
 /// # Errors
 /// 409 `too_recent`, 422 for days out of order or too many, database errors.
@@ -121,7 +121,7 @@ async fn what_waits(conn: &mut Connection, next: NextDay) -> Result<String, Erro
     })
 }
 
-/// What happened in some days, by day or by month.
+/// What happened in a range of days, by day or by month.
 ///
 /// # Errors
 /// 409 `too_recent`, 422 for days out of order or too many, database errors.
@@ -138,7 +138,7 @@ pub async fn activity(
     Ok(activity::rows(&sums, split))
 }
 
-/// What is owed to customers before some days and after them, and why it changed.
+/// What was owed to customers before and after a range of days, and why it changed.
 ///
 /// # Errors
 /// As [`activity()`].
@@ -147,7 +147,7 @@ pub async fn roll_forward(app: &App, days: &Days) -> Result<Vec<RollForward>, Er
     Ok(RollForward::of_each(&store::kind_sums(&mut *app.pool.get().await?, days).await?))
 }
 
-/// The journal of some days.
+/// The journal of a range of days.
 ///
 /// # Errors
 /// As [`activity()`].

@@ -1,4 +1,4 @@
-//! What is needed only for a while is deleted by age.
+//! Data that is needed only for a while is deleted by age.
 //!
 //! A late repetition moves no money: a key that made a transfer, an order paid from the wallet, a grant, a refund or an
 //! adjustment stays on the row of that movement, so the repetition is answered from there.
@@ -12,7 +12,7 @@ const DAY: i64 = 24 * 60 * 60;
 /// How many days things are kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
-    /// Idempotency keys whose resource is at rest. At least two days: clients repeat requests for that long.
+    /// Idempotency keys whose resource no longer changes. At least two days: clients repeat requests for that long.
     pub idempotency_keys: u16,
     /// Events.
     pub events: u16,
@@ -20,7 +20,7 @@ pub struct Retention {
     pub webhook_deliveries: u16,
     /// Notifications of payment companies.
     pub notifications: u16,
-    /// Notifications that concerned nothing of ours.
+    /// Notifications about things that are not ours.
     pub foreign_notifications: u16,
     /// Closed holds.
     pub holds: u16,
@@ -30,7 +30,7 @@ pub struct Retention {
 /// deleted.
 ///
 /// # Errors
-/// The first failure, when every kind has had its turn.
+/// The first failure, after every kind was tried.
 pub async fn prune(app: &App, limit: i64) -> Result<usize, Error> {
     let keep = app.settings.retention;
     let days = |days: u16| i64::from(days) * DAY;

@@ -10,11 +10,11 @@ use url::{Host, Url};
 /// The sites that a `return_url` may name.
 #[derive(Debug, Clone, Default)]
 pub struct ReturnOrigins {
-    /// Every site may be named.
+    /// Every site is allowed.
     pub all: bool,
     /// Origins such as `https://app.example.com`.
     pub named: BTreeSet<String>,
-    /// The machine of the payer may be named. Only while payment companies are simulated.
+    /// Also the payer's own machine (loopback). Only while payment companies are simulated.
     pub loopback: bool,
 }
 

@@ -31,7 +31,7 @@ pub async fn find(app: &App, text: &str) -> Result<Findings, Error> {
     Ok(Findings { found, is_cut })
 }
 
-/// Keeps the first way in which each thing was found. The newest things come first.
+/// Keeps for each object the first way in which it was found. The newest objects come first.
 fn one_each(found: Vec<Found>) -> Vec<Found> {
     let mut kept: Vec<Found> = Vec::new();
     for one in found {

@@ -27,7 +27,7 @@ use crate::storage::{Connection, StorageError, adjustments, billing_profiles, cl
 /// The customer that the demo's tokens and examples name.
 pub const DEMO_CUSTOMER: &str = "demo";
 
-/// Who changed what the seed makes.
+/// The actor of the seed's changes.
 const SEED: &str = "topup";
 
 /// The correction that brings the demo customer's first money.
@@ -103,7 +103,7 @@ async fn refuse_live(conn: &mut Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// The constants above are wrong: a matter of this file's tests.
+/// Only wrong constants above can fail here, and this file's tests check them.
 fn wrong(error: impl std::fmt::Display) -> Error {
     StorageError::Corrupt(format!("demo catalogue: {error}")).into()
 }
@@ -133,7 +133,7 @@ pub async fn first_money(pool: &Pool) -> Result<(), Error> {
     .await
 }
 
-/// The record of the correction that brings the money. Nobody decided about it, so no operator's word counts for it.
+/// The record of the correction that brings the money. No operator decided about it, so it counts towards no threshold.
 fn opening(now: DateTime<Utc>) -> Result<Adjustment, Error> {
     Ok(Adjustment {
         id: FIRST_MONEY,
@@ -256,7 +256,7 @@ fn profile() -> Result<BillingProfile, Error> {
         customer: CustomerId::new(DEMO_CUSTOMER).ok_or_else(|| wrong(DEMO_CUSTOMER))?,
         name: "Demo Customer".to_owned(),
         email: Email::new("demo@example.com").ok_or_else(|| wrong("e-mail"))?,
-        // Where every channel can be tried.
+        // The countries in which every channel can be tried.
         country: "VN".parse().map_err(wrong)?,
         details: BillingDetails {
             address: Some("1 Example Street".to_owned()),

@@ -116,7 +116,7 @@ pub async fn remove(app: &App, caller: &Caller, key: &WalletKey) -> Result<(), E
     .await
 }
 
-/// Refuses a wallet of a product that the catalogue does not have.
+/// Refuses a wallet of a product that is not in the catalogue.
 ///
 /// # Errors
 /// 422 `?product`.

@@ -1,7 +1,7 @@
 //! Tickets for the balance stream: a browser's `EventSource` cannot send a token, so its page asks for a ticket, which
 //! opens one stream within half a minute.
 //!
-//! A ticket is a random text that only its page knows; the database has its digest. It is good once, for one customer,
+//! A ticket is a random text that only its page knows; the database has its digest. It is valid once, for one customer,
 //! and from one site.
 
 use aws_lc_rs::rand;
@@ -16,7 +16,7 @@ use crate::domain::customer::CustomerId;
 use crate::storage::audit;
 use crate::storage::stream_tickets::{self, StreamTicket};
 
-/// How long a ticket can be used.
+/// How long a ticket is valid.
 const SECONDS: i32 = 30;
 
 /// A new ticket.
@@ -32,16 +32,16 @@ impl std::fmt::Debug for NewStreamTicket {
     }
 }
 
-/// What a ticket has opened.
+/// The stream that a ticket has opened.
 #[derive(Debug, Clone)]
 pub struct OpenedStream {
     pub customer: CustomerId,
     pub token_ends_at: DateTime<Utc>,
-    /// The API key by which the ticket was made: the stream ends with it.
+    /// The API key that made the ticket: the stream ends with the key.
     pub api_key: Option<Uuid>,
 }
 
-/// Makes a ticket for a customer's stream. `origin` is the site of the page that asks; `None` where no page does.
+/// Makes a ticket for a customer's stream. `origin` is the site of the page that asks; `None` if no page does.
 ///
 /// # Errors
 /// Database errors.
@@ -63,7 +63,7 @@ pub async fn create(
 }
 
 /// Takes a ticket. A page of our own site sends no origin when it reads. `None` for a ticket that was used, is too old,
-/// or comes from another site; it is gone then.
+/// or comes from another site; the ticket is deleted in any case.
 ///
 /// # Errors
 /// Database errors.

@@ -1,7 +1,7 @@
-//! Writing down what has lapsed in wallets: expired holds and expired grants.
+//! Books what has lapsed in wallets: expired holds and expired grants.
 //!
-//! Balances already show such a hold or grant as gone at its second. Sweeping writes the entries; sweeping twice writes
-//! nothing twice.
+//! Balances no longer show such a hold or grant from its second of expiry on. Sweeping writes the entries; sweeping
+//! twice writes nothing twice.
 
 use super::{App, Error};
 use crate::domain::movement::expiry::sweep;
@@ -29,7 +29,7 @@ pub async fn sweep_lapsed(app: &App, limit: i64) -> Result<usize, Error> {
         Err(Error::Storage(error)) if error.passing().is_some_and(Passing::ends_connection) => return Err(error.into()),
         Err(_) => {}
     }
-    // One of them may be locked for long, or cannot be decided: the others do not wait for it.
+    // One of them may be locked for long, or fail: the others do not wait for it.
     let (mut swept, mut last_error) = (0, None);
     for wallet in &wallets {
         match post(app, std::slice::from_ref(wallet)).await {

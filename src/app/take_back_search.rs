@@ -1,4 +1,4 @@
-//! Finding refunds and disputes whose notification was lost: companies are asked for them.
+//! Finds refunds and disputes whose notification was lost: companies are asked for them.
 //!
 //! Where a company lists them by time, its list is read every half hour, from a mark that moves only when everything on
 //! the list was recorded. The same round reads some hundreds of open disputes one by one. They take turns, so none is
@@ -28,7 +28,7 @@ const FIRST: Duration = Duration::days(30);
 const SHARE: i64 = 20;
 /// The largest number of open disputes of one round.
 const DISPUTES: i64 = 500;
-/// For how long the other processes leave a claimed payment alone. It is longer than any call.
+/// For how long other processes do not take a claimed payment. It is longer than any call.
 const LEASE_SECONDS: i32 = 120;
 
 /// Reads the lists of the companies whose round is due. Several processes share the work. Returns how many rounds there
@@ -73,7 +73,7 @@ async fn read_lists(app: &App, provider: &dyn PaymentProvider) -> Result<(), Err
     };
     let mut failed = None;
     for found in provider.take_backs_since(since).await? {
-        // One that cannot be recorded now does not stop the others, but the mark waits for it.
+        // A take-back that cannot be recorded now does not stop the others, but the mark waits for it.
         failed = record(app, name, &found).await.err().or(failed);
     }
     for (id, dispute) in open {
@@ -88,7 +88,7 @@ async fn read_lists(app: &App, provider: &dyn PaymentProvider) -> Result<(), Err
     }
 }
 
-/// Asks about one open dispute. Whatever the company says, the others come first from now on.
+/// Asks about one open dispute. Whatever the company answers, the other disputes come first from now on.
 async fn ask_about_dispute(app: &App, provider: &dyn PaymentProvider, id: Uuid, dispute: &str) -> Result<(), Error> {
     let asked = match provider.read_dispute(dispute).await {
         Ok(Some(fact)) => disputes::observe(app, provider.name(), &fact).await.map(|_| ()),
@@ -102,7 +102,7 @@ async fn ask_about_dispute(app: &App, provider: &dyn PaymentProvider, id: Uuid, 
 
 async fn record(app: &App, provider: ProviderName, found: &TakeBack) -> Result<(), Error> {
     match found {
-        // Nothing is booked for a question of the payer's bank, and its notification is no loss.
+        // Nothing is booked for an inquiry of the payer's bank, so its lost notification does not matter.
         TakeBack::Dispute(fact) if fact.inquiry => return Ok(()),
         TakeBack::Refund(fact) => refunds::observe(app, provider, fact, None).await?,
         TakeBack::Dispute(fact) => disputes::observe(app, provider, fact).await?,
@@ -110,7 +110,7 @@ async fn record(app: &App, provider: ProviderName, found: &TakeBack) -> Result<(
     Ok(())
 }
 
-/// Asks companies without a list about the payments whose day has come. Returns how many payments there were.
+/// Asks companies without a list about the payments that are due. Returns how many payments there were.
 ///
 /// # Errors
 /// Database errors, when no payment could be claimed.
@@ -176,7 +176,7 @@ pub async fn ask_about_order(app: &App, order: &Order) -> Result<(), Error> {
     Ok(())
 }
 
-/// The attempt by which a payment was made, as far as it is known.
+/// The attempt by which a payment was made, if it is known.
 pub(super) async fn attempt_of(app: &App, payment: &Payment) -> Result<Option<AttemptRef>, Error> {
     let Some(order_id) = payment.order_id else { return Ok(None) };
     let mut conn = app.pool.get().await?;

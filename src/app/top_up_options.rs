@@ -1,4 +1,4 @@
-//! Top-up options as a customer sees them: the amounts, and every channel with the reason when it cannot be chosen.
+//! Top-up options as a customer sees them: the amounts, and every channel with the reason if it cannot be chosen.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::storage::catalogue::top_up_options as store;
 use crate::storage::{Connection, ledger};
 
 /// The offer to a customer in one currency, for the main wallet or a product, and all currencies that are offered for
-/// it. Without a currency, it is the one of the wallet that the customer has used last, or else the first one.
+/// it. If no currency is named, it is that of the wallet that the customer used last, or else the first one.
 ///
 /// # Errors
 /// 422 for a currency or product that is not offered.

@@ -15,7 +15,8 @@ use crate::domain::transfer_slip::{MAX_SLIPS, SlipKind, TransferSlip};
 use crate::storage::transaction::transact;
 use crate::storage::{audit, clock, orders, transfer_slips as store};
 
-/// Keeps a slip of an order by bank transfer that is not completed. The same content again is the same slip.
+/// Stores a slip of an order by bank transfer that is not completed. If the same content comes again, it is the same
+/// slip.
 ///
 /// # Errors
 /// 404; 409 `not_a_bank_transfer`, `order_already_completed` or `too_many_transfer_slips`.
@@ -32,7 +33,7 @@ pub async fn upload(
     let sha256 = Sha256::digest(content).to_vec();
     transact(&app.pool, async |conn| {
         let known = owned(conn, caller, customer, order).await?;
-        // The lock counts the slips: one upload of an order after the other.
+        // The lock makes the count of slips exact: uploads of an order go one after the other.
         let order = orders::lock(conn, known.id).await?.ok_or(Error::Internal("the order that was found before"))?;
         if order.channel != Channel::BankTransfer {
             return Err(Error::conflict(Code::NotABankTransfer, "only a bank transfer has transfer slips"));

@@ -1,4 +1,4 @@
-//! Transfers: from the main wallet to a product, and back where the product allows it.
+//! Transfers: from the main wallet to a product, and back if the product allows it.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -110,7 +110,7 @@ async fn book(
     new: &NewTransfer,
     order_id: Option<Uuid>,
 ) -> Result<Transfer, Error> {
-    // Both entries lie in one transaction, but each wallet has its own clock: the transfer carries the later time.
+    // Both entries are in one transaction, but each wallet has its own clock: the transfer carries the later time.
     let mut created_at: Option<DateTime<Utc>> = None;
     for outcome in ledger::post(conn, &postings).await? {
         match outcome {

@@ -20,7 +20,7 @@ use crate::storage::{Connection, clock, ledger};
 pub use crate::domain::movement::reversal::NewReversal;
 pub use crate::domain::movement::usage::NewUsage;
 
-/// Usage that was booked, now or before.
+/// A booked usage, from this request or an earlier one.
 #[derive(Debug, Clone)]
 pub struct Usage {
     pub id: String,
@@ -38,8 +38,8 @@ pub struct Usage {
 /// Books one usage.
 ///
 /// # Errors
-/// 402 when the wallet is short or a spending cap is reached; 422 for an unknown product, and when the id was used
-/// with another content.
+/// 402 when the wallet is short or a spending cap is reached; 422 for an unknown product, and when the id was used with
+/// other content.
 pub async fn book_usage(app: &App, new: NewUsage) -> Result<Usage, Error> {
     app.products.require(&app.pool, &new.product).await?;
     if new.amount.is_zero() {
@@ -81,7 +81,7 @@ pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usag
             Ok(BatchItem::Nothing(usage)) => Ok(of_nothing(usage, &wallets)),
             Err(refused) => Err(refused),
         };
-        // An item that is not known to be booked may not be reported as refused, so a bug fails the whole request.
+        // An item with an unknown result must not be reported as refused, so a bug fails the whole request.
         match result {
             Err(error @ (Error::Internal(_) | Error::Storage(_))) => return Err(error),
             result => results.push(result),
@@ -106,7 +106,7 @@ impl BatchItem {
     }
 }
 
-/// The wallets of the customers who used nothing, and when they were read.
+/// The wallets for the usages of zero, and when they were read.
 #[derive(Default)]
 struct WalletSnapshot {
     all: Vec<Wallet>,
@@ -157,7 +157,7 @@ fn read_outcome(outcome: PostingOutcome) -> Result<Usage, Error> {
     })
 }
 
-/// A usage on record.
+/// A recorded usage.
 #[derive(Debug, Clone)]
 pub struct UsageRecord {
     pub entry: Entry,
@@ -181,7 +181,7 @@ impl UsageRecord {
     }
 }
 
-/// A usage of the customer, by the id under which it was booked, or a captured hold by the hold's id.
+/// A usage of the customer by its id, or a captured hold by the hold's id.
 ///
 /// # Errors
 /// 404.
@@ -196,7 +196,7 @@ pub async fn find(app: &App, customer: &CustomerId, id: Option<&str>) -> Result<
     Ok(UsageRecord { entry, wallet, reversed })
 }
 
-/// A reversal that was booked, now or before.
+/// A booked reversal, from this request or an earlier one.
 #[derive(Debug, Clone)]
 pub struct Reversal {
     pub id: String,
@@ -213,7 +213,7 @@ pub struct Reversal {
 /// Gives a deduction back into the parts that it was taken from, and never more than was taken.
 ///
 /// # Errors
-/// 404 for an unknown usage; 422 `more_than_taken`, and when the id was used with another content.
+/// 404 for an unknown usage; 422 `more_than_taken`, and when the id was used with other content.
 pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
     transact(&app.pool, async |conn| {
         let missing = || Error::NotFound("usage");
@@ -222,7 +222,7 @@ pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
         }
         let (original, hold) = ledger::find_deduction(conn, &new.customer, &new.usage_id).await?.ok_or_else(missing)?;
         let wallet = ledger::key_of_wallet(conn, &new.customer, original.wallet_id).await?.ok_or_else(missing)?;
-        // Under the wallet's lock, so that two reversals count each other. Where another wallet than the product's own
+        // Under the wallet's lock, so that two reversals count each other. If another wallet than the product's own
         // paid, that is the main wallet, which is locked before a product's.
         ledger::lock_wallet(conn, &wallet).await?;
         let known = ledger::find_entry(conn, &new.customer, EntryKind::Reversal, &new.id).await?;

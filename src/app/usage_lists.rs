@@ -1,4 +1,4 @@
-//! Lists of usage: a walk down the customer's wallets, because no index but the ledger's own contains usage.
+//! Lists of usage: the customer's wallets are read entry by entry, because only the ledger's own index contains usage.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use crate::storage::{account_flows, ledger};
 /// # Errors
 /// Database errors.
 pub async fn list(app: &App, filter: &FlowFilter, page: &Page<FlowPosition>) -> Result<Rows<UsageRecord>, Error> {
-    // Both kinds, so that the walk never passes over many entries of the other one.
+    // Both kinds, so that the search never has to skip many entries of the other kind.
     let of_usage = FlowFilter { kinds: EntryKind::CONSUMPTION.to_vec(), ..filter.clone() };
     let mut conn = app.pool.get().await?;
     let flows = account_flows::page(&mut conn, &of_usage, page).await?;

@@ -7,7 +7,7 @@ use crate::domain::report::entries::Days;
 use crate::domain::usage_sum::{UsageSum, UsageSumPlace};
 use crate::storage::usage_sums as store;
 
-/// A page of the sums of some days, the oldest day first.
+/// A page of the sums of a range of days, the oldest day first.
 ///
 /// # Errors
 /// 409 `too_recent`, 422 for days out of order or too many, database errors.

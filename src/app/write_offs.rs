@@ -1,4 +1,4 @@
-//! Write-offs: two operators give up what an account owes that is being closed, or is closed.
+//! Write-offs: two operators write off what an account owes that is being closed, or is closed.
 //!
 //! Locks are taken in this order: wallets (all of the customer, by key), closing, write-off.
 
@@ -20,7 +20,7 @@ use crate::domain::write_off::{Owed, WriteOff, WriteOffFilter};
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, audit, clock, closings as closing_rows, ledger, write_offs as store};
 
-/// Proposes to give up all that an account owes in one currency.
+/// Proposes to write off all that an account owes in one currency.
 ///
 /// # Errors
 /// 404 for an account that is not being closed; 409 `closing_moved_on` while its closing waits and can be withdrawn, or
@@ -69,7 +69,7 @@ pub async fn propose(
 /// Approves a write-off, and books it. The proposer cannot approve it.
 ///
 /// # Errors
-/// 404; 409 `nothing_proposed`, `second_operator_needed`, or `nothing_owed` where the account owes another sum now; 403
+/// 404; 409 `nothing_proposed`, `second_operator_needed`, or `nothing_owed` if the account owes another sum now; 403
 /// `own_account`.
 #[tracing::instrument(name = "write_offs.approve", skip_all, fields(write_off = %id))]
 pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey) -> Result<Made<WriteOff>, Error> {
@@ -88,7 +88,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
             return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must approve this write-off"));
         }
         if owed.total() != write_off.amount {
-            let detail = format!("the account owes {} now; withdraw the write-off and propose it anew", owed.total());
+            let detail = format!("the account owes {} now; withdraw the write-off and propose it again", owed.total());
             return Err(Error::conflict(Code::NothingOwed, detail));
         }
         write_off.end = Some(ProposalEnd::Approved { by: actor.clone(), at: clock::now(conn).await? });
@@ -107,7 +107,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
     .await
 }
 
-/// Withdraws a write-off that waits. Withdrawing it again changes nothing.
+/// Withdraws a waiting write-off. Withdrawing it again changes nothing.
 ///
 /// # Errors
 /// 404; 409 `nothing_proposed` when it was booked.
@@ -128,7 +128,7 @@ pub async fn withdraw(app: &App, caller: &Caller, id: Uuid) -> Result<WriteOff, 
     .await
 }
 
-/// Takes an account's money for those of its debts that were written off, in the caller's transaction, which holds the
+/// Takes an account's money for its written-off debts, in the caller's transaction, which holds the
 /// locks of its wallets.
 ///
 /// # Errors

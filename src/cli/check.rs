@@ -44,9 +44,9 @@ async fn check(config: &Config, database: &Database, heads: &[Head]) -> Result<R
     .await;
     bar.finish_and_clear();
     let report = report?;
-    // The result counts even where it cannot be kept, for example on a standby.
+    // The result counts even if it cannot be stored, for example on a standby.
     if let Err(error) = integrity::keep(&pool, &report, "topup check").await {
-        tracing::warn!(%error, "The result of the check was not kept, so /v1/admin/integrity shows an older one");
+        tracing::warn!(%error, "The result of the check was not stored, so /v1/admin/integrity shows an older one");
     }
     Ok(report)
 }

@@ -22,7 +22,7 @@ pub async fn run(config: Config, arguments: &EraseArguments) -> CommandOutcome {
     let closed = database.close().await;
     let erased = erased?;
     closed?;
-    println!("The texts of {erased} entries of {} are erased. The seals still hold.", arguments.customer);
+    println!("The texts of {erased} entries of {} are erased. The seals stay valid.", arguments.customer);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -37,5 +37,5 @@ async fn erase(config: &Config, database: &Database, customer: &CustomerId) -> R
 }
 
 fn customer(text: &str) -> Result<CustomerId, String> {
-    CustomerId::new(text).ok_or_else(|| "is no id of a customer".to_owned())
+    CustomerId::new(text).ok_or_else(|| "is not the id of a customer".to_owned())
 }

@@ -23,13 +23,13 @@ pub struct ImportStatementArguments {
     /// The bank account: bac_…
     #[arg(long, value_name = "ID", value_parser = account)]
     account: Uuid,
-    /// The operator whose statement it is: what is credited by rule counts as moved by him
+    /// The operator who uploads the statement: what is credited by rule counts as moved by this operator
     #[arg(long, value_name = "NAME")]
     operator: String,
-    /// The balance before the first line, where the file has none
+    /// The balance before the first line, if the file has none
     #[arg(long, value_name = "AMOUNT", value_parser = balance)]
     opening_balance: Option<Decimal>,
-    /// The balance after the last line, where the file has none
+    /// The balance after the last line, if the file has none
     #[arg(long, value_name = "AMOUNT", value_parser = balance)]
     closing_balance: Option<Decimal>,
     /// The file does not begin with the last closing balance of the account, and that is right
@@ -91,7 +91,7 @@ fn said(imported: &Imported, known: bool) -> String {
     } else {
         format!("{} orders were credited by rule; /v1/admin/bank-lines shows what is left.", imported.credited)
     };
-    let again = if known { " The file was on record already." } else { "" };
+    let again = if known { " The file was already recorded." } else { "" };
     format!("{lines} {became}{again}")
 }
 

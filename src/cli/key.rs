@@ -19,7 +19,7 @@ pub struct KeyArguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum KeyCommand {
-    /// Make a key, and print it: it is shown this once
+    /// Make a key, and print it: it is shown only once
     Create(CreateArguments),
     /// Revoke one key, or all of an owner
     Revoke(RevokeArguments),
@@ -27,16 +27,17 @@ enum KeyCommand {
 
 #[derive(Debug, clap::Args)]
 struct CreateArguments {
-    /// Whom the key acts as: operator:alice or service:meter
+    /// The owner as whom the key acts: operator:alice or service:meter
     #[arg(long, value_name = "OWNER", value_parser = owner)]
     owner: KeyOwner,
-    /// The customer that the owner is too, if its id is another name than the owner's: the key decides nothing about it
+    /// The customer that the owner also is, if its id differs from the owner's name: the key decides nothing about this
+    /// customer
     #[arg(long, value_name = "CUSTOMER", value_parser = customer)]
     own_customer: Option<CustomerId>,
-    /// What a key of an operator opens; repeat it for several. `finance` contains `support`, and all contain `read`
+    /// What an operator's key permits; repeat it for several. `finance` contains `support`, and all contain `read`
     #[arg(long, value_name = "PERMISSION")]
     permission: Vec<Permission>,
-    /// How many days it lives; at most TOPUP_KEY_MAX_DAYS
+    /// For how many days the key is valid; at most TOPUP_KEY_MAX_DAYS
     #[arg(long, value_name = "DAYS", default_value = "90")]
     days: u16,
     /// What it is for
@@ -92,7 +93,7 @@ async fn work(config: &Config, database: &Database, arguments: &KeyArguments) ->
             ))
         }
         KeyCommand::Revoke(RevokeArguments { id, .. }) => {
-            let id = id.as_deref().and_then(|id| IdKind::ApiKey.parse(id)).ok_or("is no id of a key: key_…")?;
+            let id = id.as_deref().and_then(|id| IdKind::ApiKey.parse(id)).ok_or("is not the id of a key: key_…")?;
             let key = api_keys::revoke_one(&pool, id).await.map_err(said)?;
             Ok(format!(
                 "The key of {} is revoked; running services refuse it in five seconds. \
@@ -103,7 +104,7 @@ async fn work(config: &Config, database: &Database, arguments: &KeyArguments) ->
     }
 }
 
-/// The broken rules of a request in the words of the command line.
+/// The broken rules of a request, in terms of the command line.
 fn said(error: crate::app::Error) -> Failed {
     match error {
         crate::app::Error::Invalid(errors) => {

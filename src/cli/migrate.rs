@@ -14,10 +14,11 @@ pub async fn run(config: Config) -> CommandOutcome {
     let Migrated { ran, stamp, deployment, role } = migrated?;
     closed?;
     println!("{ran} migrations ran; the database is up to date and stamped {stamp}. Its role is {}.", role.role);
-    println!("It is deployment {deployment}: so it marks its payments at the payment companies.");
+    println!("Its deployment id, which marks its payments at the payment companies, is {deployment}.");
     if !role.left.is_empty() {
         println!(
-            "\nThis user may not do the following. Let an administrator of PostgreSQL do it, then run this again:"
+            "\nThis user may not run the following statements. Let an administrator of PostgreSQL run them, then run \
+             this command again:"
         );
         for statement in &role.left {
             println!("{statement}");

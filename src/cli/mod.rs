@@ -52,13 +52,13 @@ enum Command {
     Seal(seal::SealArguments),
     /// Erase a customer's personal data and the texts of the entries; needs the URL of the database's owner
     Erase(erase::EraseArguments),
-    /// Print what is stored of a customer: all that an erasure would erase
+    /// Print what is stored about a customer: everything that an erasure would erase
     PersonalData(erase::EraseArguments),
     /// Take a bank's statement: match its lines, and credit the orders that they name
     ImportStatement(import_statement::ImportStatementArguments),
     /// Compare a day of a payment company with the records, and fail if they differ
     Reconcile(reconcile::ReconcileArguments),
-    /// Add the demo catalogue where it is missing
+    /// Add the missing parts of the demo catalogue
     Seed,
     /// Print the OpenAPI document, or the page of error codes
     Openapi(openapi::OpenapiArguments),
@@ -111,7 +111,7 @@ async fn dispatch(CommandLine { command, config }: CommandLine) -> CommandOutcom
     }
 }
 
-/// The error of a use case, with its broken rules in the words of the command line.
+/// The error of a use case, with its broken rules in terms of the command line.
 fn in_words(error: Error) -> Failed {
     match error {
         Error::Invalid(errors) => {

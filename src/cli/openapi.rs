@@ -10,16 +10,16 @@ use crate::http::openapi::{self, error_codes};
 
 #[derive(Debug, clap::Args)]
 pub struct OpenapiArguments {
-    /// Print the page of the API's error codes, not the document
+    /// Print the page of the API's error codes instead of the document
     #[arg(long)]
     error_codes: bool,
     /// Print the document in this version of OpenAPI: 3.1, or 3.0 for tools that do not read 3.1
     #[arg(long, value_name = "VERSION", default_value = "3.1", value_parser = ["3.0", "3.1"])]
     format: String,
-    /// Print what would break for clients of the document in this file, and fail if anything would
+    /// Print the changes that break clients of the document in this file, and fail if there are any
     #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "error_codes"])]
     compare: Option<PathBuf>,
-    /// Print nothing, and fail if this file differs from what would be printed
+    /// Print nothing, and fail if this file differs from the output
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
 }

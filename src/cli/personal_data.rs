@@ -1,4 +1,5 @@
-//! `topup personal-data`: prints what is stored of a customer, one JSON object a line: all that `topup erase` erases.
+//! `topup personal-data`: prints what is stored about a customer, one JSON object a line: everything that `topup erase`
+//! erases.
 
 use std::process::ExitCode;
 

@@ -73,11 +73,11 @@ async fn export(config: &Config, database: &Database, file: &Path) -> Result<usi
 /// Reads a file of heads.
 ///
 /// # Errors
-/// When the file cannot be read, or a line is no head.
+/// When the file cannot be read, or a line is not a head.
 pub fn read(file: &Path) -> Result<Vec<Head>, Failed> {
     let text = fs::read_to_string(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
     let heads = (1..).zip(text.lines()).map(|(n, line)| {
-        Head::read(line).ok_or_else(|| format!("{} line {n} is no head of a chain of seals", file.display()).into())
+        Head::read(line).ok_or_else(|| format!("{} line {n} is not a head of a chain of seals", file.display()).into())
     });
     heads.collect()
 }

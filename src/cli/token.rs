@@ -52,10 +52,10 @@ pub fn run(config: &Config, arguments: &TokenArguments) -> CommandOutcome {
     let needs_permission = key.has_permissions() && scope == Scope::Operator;
     match (needs_permission, arguments.permission.is_empty()) {
         (true, true) => {
-            return Err("say with --permission what the operator may do: read, support, finance, admin".into());
+            return Err("name with --permission what the operator may do: read, support, finance, admin".into());
         }
         (false, false) => {
-            return Err("permissions are an operator's, and only with TOPUP_JWT_PERMISSIONS_CLAIM".into());
+            return Err("permissions are only for operators, and only with TOPUP_JWT_PERMISSIONS_CLAIM".into());
         }
         _ => {}
     }

@@ -5,8 +5,8 @@ use clap::Args;
 /// How accounts are closed.
 #[derive(Debug, Clone, Args)]
 pub struct ClosingConfig {
-    /// For how many days after a customer's last payment by a payment company the rest of the closed account is not
-    /// paid out: until then the payer may contest the payment.
+    /// How many days must pass after a customer's last payment through a payment company before the rest of the closed
+    /// account is paid out: until then the payer may contest the payment.
     #[arg(
         id = "closing-payout-days",
         long,

@@ -38,7 +38,7 @@ pub struct JwtConfig {
     #[arg(id = "jwt-scope-claim", long, env = "TOPUP_JWT_SCOPE_CLAIM", value_name = "NAME")]
     pub scope_claim: Option<String>,
     /// The claim with an operator's permissions: `read`, `support`, `finance`, `admin`, as a list or separated by
-    /// spaces. Once it is set, an operator without it, or with a word that is not known, may do nothing. Unset: every
+    /// spaces. Once it is set, an operator without it, or with an unknown word in it, may do nothing. Unset: every
     /// operator may do everything.
     #[arg(id = "jwt-permissions-claim", long, env = "TOPUP_JWT_PERMISSIONS_CLAIM", value_name = "NAME")]
     pub permissions_claim: Option<String>,

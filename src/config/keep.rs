@@ -1,12 +1,12 @@
-//! How long what is needed only for a while is kept.
+//! How long temporary data is kept.
 
 use clap::Args;
 
-/// How long what is needed only for a while is kept, in days.
+/// How long temporary data is kept, in days.
 #[derive(Debug, Clone, Args)]
 pub struct KeepConfig {
-    /// For how many days idempotency keys are kept once what they made is at rest; at least 2. The key of a transfer, a
-    /// grant or a refund stays on it for ever, so a late repetition never pays twice.
+    /// For how many days idempotency keys are kept once what they made no longer changes; at least 2. A transfer, a
+    /// grant or a refund keeps its key for ever, so a late repetition never pays twice.
     #[arg(
         id = "keep-idempotency-keys-days",
         long,
@@ -27,8 +27,8 @@ pub struct KeepConfig {
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     pub events: u16,
-    /// For how many days deliveries of webhooks are kept, with the answers to them. What waits for longer is not
-    /// delivered any more.
+    /// For how many days deliveries of webhooks are kept, with the answers to them. A delivery that waits longer is not
+    /// sent any more.
     #[arg(
         id = "keep-webhook-deliveries-days",
         long,
@@ -48,7 +48,7 @@ pub struct KeepConfig {
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     pub notifications: u16,
-    /// For how many days notifications are kept that concerned nothing of ours.
+    /// For how many days notifications about things that are not ours are kept.
     #[arg(
         id = "keep-foreign-notifications-days",
         long,

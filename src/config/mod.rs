@@ -90,7 +90,7 @@ pub struct Config {
     #[arg(long, env = "TOPUP_BODY_SECONDS", value_name = "SECONDS", default_value = "8")]
     pub body_seconds: NonZeroU64,
     /// The number of seconds after which a request is answered with 503 and `Retry-After`, while its work goes on. A
-    /// payment company has 15 of them.
+    /// call to a payment company may take 15 of them.
     #[arg(long, env = "TOPUP_REQUEST_SECONDS", value_name = "SECONDS", default_value = "20")]
     pub request_seconds: NonZeroU64,
     /// The origins whose pages may call the API from a browser, separated by commas, for example
@@ -111,8 +111,8 @@ pub struct Config {
         num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set
     )]
     pub docs: bool,
-    /// The number of requests that one customer may send to one process per minute; 0: no limit. Several processes
-    /// count each for itself, because a limit in the database would cost every request a write.
+    /// The number of requests that one customer may send to one process per minute; 0: no limit. Each process counts
+    /// for itself, because a limit in the database would cost every request a write.
     #[arg(long, env = "TOPUP_CUSTOMER_RATE_LIMIT", value_name = "N", default_value = "600")]
     pub customer_rate_limit: u32,
     /// The number of requests that one service or operator may send to one process per minute; 0: no limit.
@@ -144,10 +144,10 @@ pub struct Config {
     #[arg(long, env = "TOPUP_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
 
-    /// The amounts above which an operator needs a second one, for example `CNY:50000,USD:7000,VND:none`: for the sum
-    /// of what he approved, refunded, granted or reversed for one customer in 24 hours on his own word. Unset: one
-    /// operator is always enough. Once it is set, a currency without an amount needs two operators always; `none`
-    /// switches that off.
+    /// The amounts above which an operator needs a second operator, for example `CNY:50000,USD:7000,VND:none`. They
+    /// limit the sum that one operator approved, refunded, granted or reversed alone for one customer in 24 hours.
+    /// Unset: one operator is always enough. Once it is set, a currency without an amount always needs two operators;
+    /// `none` switches that off.
     #[arg(long, env = "TOPUP_SECOND_APPROVAL_ABOVE", value_name = "AMOUNTS", value_delimiter = ',')]
     pub second_approval_above: Vec<CurrencyLimit>,
     /// The same for the sum of one operator for all customers together. Unset: no such threshold.
@@ -162,7 +162,8 @@ pub struct Config {
     #[arg(long, env = "TOPUP_SERVICE_GRANTS_ABOVE_IN_ALL", value_name = "AMOUNTS", value_delimiter = ',')]
     pub service_grants_above_in_all: Vec<CurrencyLimit>,
     /// The most goodwill, for example `CNY:200,USD:30`: what an operator with the permission `support`, and without
-    /// `finance`, may grant to one customer in 24 hours. He may grant nothing in a currency without an amount.
+    /// `finance`, may grant to one customer in 24 hours. In a currency without an amount such an operator may grant
+    /// nothing.
     #[arg(long, env = "TOPUP_GOODWILL_LIMIT", value_name = "AMOUNTS", value_delimiter = ',')]
     pub goodwill_limit: Vec<CurrencyLimit>,
     /// The share in percent by which the amount of a bank transfer may differ from its order before an operator must
@@ -205,8 +206,8 @@ pub struct Config {
     #[command(flatten)]
     pub webhooks: WebhookConfig,
 
-    /// Whether payment companies are simulated. `auto`: simulate those without credentials, embedded database only.
-    /// `on`: simulate those without a base URL. `off`: simulate none. A production build cannot simulate any.
+    /// Whether payment companies are simulated. `auto`: simulate those without credentials, but only with the embedded
+    /// database. `on`: simulate those without a base URL. `off`: simulate none. A production build cannot simulate any.
     #[arg(long, env = "TOPUP_SANDBOX", value_name = "MODE", value_enum, default_value_t)]
     pub sandbox: SandboxMode,
     /// The address of the sandbox. It must be a loopback address; port 0 takes any free port.
@@ -256,8 +257,8 @@ pub struct StripeConfig {
     /// The publishable key, `pk_…`. Only the card pop-up (`elements`) needs it; it is sent to browsers.
     #[arg(id = "stripe-publishable-key", long, env = "TOPUP_STRIPE_PUBLISHABLE_KEY", value_name = "KEY")]
     pub publishable_key: Option<String>,
-    /// The secret, `whsec_…`, of the webhook endpoint for `/v1/providers/stripe/notifications`. While it is replaced at
-    /// Stripe: the old and the new one, with a comma between them.
+    /// The secret, `whsec_…`, of the webhook endpoint for `/v1/providers/stripe/notifications`. While it is being
+    /// replaced at Stripe: the old and the new one, with a comma between them.
     #[arg(
         id = "stripe-webhook-secret", long, env = "TOPUP_STRIPE_WEBHOOK_SECRET",
         hide_env_values = true, value_name = "SECRET", value_parser = secret

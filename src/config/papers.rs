@@ -1,4 +1,4 @@
-//! Who we are on our papers, and how they are numbered.
+//! The seller on our papers, and how papers are numbered.
 
 use clap::Args;
 
@@ -6,7 +6,7 @@ use crate::domain::country::Country;
 use crate::domain::party::BillingDetails;
 use crate::domain::party::Party;
 
-/// Who we are on our papers, and how they are numbered.
+/// The seller on our papers, and how papers are numbered.
 #[derive(Debug, Clone, Args)]
 pub struct PaperConfig {
     /// The name of the seller on receipts and credit notes.

@@ -5,7 +5,7 @@ use clap::Args;
 /// The roles of the database.
 #[derive(Debug, Clone, Args)]
 pub struct RoleConfig {
-    /// The role that every session of the service takes. `topup migrate` makes it and notes its name down. Unset:
+    /// The role that every session of the service takes. `topup migrate` creates it and records its name. Unset:
     /// `topup_` and the name of the database.
     #[arg(long, env = "TOPUP_DATABASE_ROLE", value_name = "NAME")]
     pub database_role: Option<String>,

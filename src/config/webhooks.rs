@@ -5,7 +5,7 @@ use clap::Args;
 /// How events are delivered to partners.
 #[derive(Debug, Clone, Args)]
 pub struct WebhookConfig {
-    /// Whether webhooks may go to loopback addresses, also by `http`. Unset: only where payment companies are simulated
+    /// Whether webhooks may go to loopback addresses, also by `http`. Unset: only if payment companies are simulated
     /// and no real money moves.
     #[arg(
         id = "webhook-allow-loopback", long, env = "TOPUP_WEBHOOK_ALLOW_LOOPBACK", value_name = "BOOL",

@@ -47,7 +47,7 @@ impl fmt::Display for FlowId {
 pub struct AccountFlow {
     pub id: FlowId,
     pub kind: EntryKind,
-    /// Negative where money left the wallet.
+    /// Negative if money left the wallet.
     pub amount: Money,
     /// paid + granted − debt of the wallet, after this movement.
     pub balance_after: Money,
@@ -74,7 +74,7 @@ pub enum FlowCause {
 /// What the reference of a usage names, which is an id of the platform's own.
 const USAGE: &str = "usage";
 
-/// What references name by ids of ours.
+/// The things that a reference names by our ids.
 const NAMED_BY_ID: [(IdKind, &str); 11] = [
     (IdKind::TopUpOrder, "top_up_order"),
     (IdKind::Transfer, "transfer"),
@@ -95,8 +95,8 @@ pub fn reference_types() -> impl Iterator<Item = &'static str> {
 }
 
 impl AccountFlow {
-    /// What kind of thing the reference names: `usage`, `top_up_order`, `transfer`, `hold`, and others. `None` where
-    /// there is no reference, or an older text.
+    /// What kind of thing the reference names: `usage`, `top_up_order`, `transfer`, `hold`, and others. `None` if there
+    /// is no reference, or if it is an older text.
     #[must_use]
     pub fn reference_type(&self) -> Option<&'static str> {
         let reference = self.reference.as_deref()?;
@@ -168,7 +168,7 @@ pub enum TransfersIn {
 }
 
 impl TransfersIn {
-    /// Whether they have to belong to an order; `None` where it does not matter.
+    /// Whether they have to belong to an order; `None` if it does not matter.
     #[must_use]
     pub fn for_orders(self) -> Option<bool> {
         match self {

@@ -1,7 +1,7 @@
-//! Account statements: what a customer had before a stretch of time, what moved in it, and what was left.
+//! Account statements: what a customer had before a period, what moved in it, and what was left.
 //!
 //! A statement is made of entries alone. For every wallet, and so for every currency, opening + movements = closing, to
-//! the last digit. What expired counts when it was written off, some seconds after its expiry.
+//! the last digit. Expired credit counts from when it was written off, some seconds after its expiry.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use super::flow_type::FlowType;
 use super::money::{Currency, Money};
 use super::product::Product;
 
-/// What a wallet, or all of a currency, had at a moment. What holds reserved then is part of it.
+/// What a wallet, or all wallets of a currency, had at a moment. It includes what holds reserved then.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Standing {
     /// paid + granted − debt.
@@ -44,7 +44,7 @@ pub struct Movement {
     pub amount: Money,
 }
 
-/// The movements of a kind of entry, other than consumption, in a stretch of time.
+/// The movements of a kind of entry, other than consumption, in a period.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KindSum {
     pub wallet: Uuid,
@@ -62,12 +62,12 @@ impl KindSum {
     }
 }
 
-/// A wallet at both ends of a stretch of time.
+/// A wallet at both ends of a period.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WalletEnds {
     pub wallet: Uuid,
     pub product: Product,
-    /// How many entries it had before the stretch, and at its end.
+    /// How many entries it had before the period, and at its end.
     pub entries_before: i64,
     pub entries_after: i64,
     pub opening: Standing,
@@ -85,8 +85,8 @@ pub struct WalletStatement {
 }
 
 impl WalletStatement {
-    /// The statement of a wallet. Consumption is by far the most of what happens, so it is not summed up: it is what
-    /// the sums of all other kinds leave. `others` may contain the sums of other wallets.
+    /// The statement of a wallet. Most entries are consumption, so they are not summed: consumption is the difference
+    /// that the sums of all other kinds leave. `others` may contain the sums of other wallets.
     #[must_use]
     pub fn new(ends: WalletEnds, others: &[KindSum]) -> Self {
         let currency = ends.opening.balance.currency();
@@ -118,7 +118,7 @@ pub struct CurrencyStatement {
 }
 
 impl CurrencyStatement {
-    /// Puts the wallets of each currency together. They come in the order of currencies.
+    /// Groups the wallets by currency, in the order of currencies.
     #[must_use]
     pub fn of_each(wallets: Vec<WalletStatement>) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();

@@ -11,7 +11,7 @@ use super::take_back::Reach;
 /// Which wallets give what a reversed approval takes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ReversalReach {
-    /// The order's wallet alone. What it lacks is its debt, which stops nothing.
+    /// Only the order's wallet. What it lacks becomes its debt, which stops nothing.
     #[default]
     OrderWallet,
     /// All wallets of the customer in that currency. What they lack is claimed, and nothing new is spent meanwhile.
@@ -64,7 +64,7 @@ pub struct Adjustment {
     pub application: Option<(Uuid, i32)>,
     /// Which wallets give for a reversed approval.
     pub reach: ReversalReach,
-    /// The wallet may go into debt for it, where it takes more than the wallet has.
+    /// The wallet may go into debt if the correction takes more than the wallet has.
     pub allow_debt: bool,
     /// Who withdrew the proposal, and when.
     pub withdrawn: Option<(String, DateTime<Utc>)>,

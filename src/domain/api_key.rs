@@ -1,6 +1,6 @@
 //! API keys of the service's own, for callers without an identity provider.
 //!
-//! A key acts as its owner, who is one person whatever he shows: a token or a key. It is text that a secret scanner
+//! A key acts as its owner, who counts as the same caller with a token and with a key. It is text that a secret scanner
 //! recognizes: `tk_test_` or `tk_live_`, 256 random bits and check digits, both as hex digits. Only the digest of the
 //! text is kept.
 
@@ -157,7 +157,7 @@ pub struct ApiKey {
     /// The beginning of the text.
     pub hint: String,
     pub description: String,
-    /// What a key of an operator opens; of a service none.
+    /// The permissions of an operator's key; none for a service's key.
     pub permissions: Permissions,
     /// Who made it: its owner, or `system` for the command line.
     pub created_by: String,
@@ -167,7 +167,7 @@ pub struct ApiKey {
     pub last_used: Option<LastUse>,
 }
 
-/// The end of a key before its time.
+/// The revocation of a key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Revoked {
     pub at: DateTime<Utc>,

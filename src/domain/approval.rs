@@ -1,14 +1,14 @@
 //! Approvals: an operator states that a bank transfer arrived. Above a threshold a second operator confirms it.
 //!
-//! The second operator sees what the first one stated, and states the same. The first one may replace or withdraw his
-//! statement meanwhile. A statement that replaces one which needs a second operator needs one, too.
+//! The second operator sees what the first one stated, and states the same. Meanwhile the first one may replace or
+//! withdraw the statement. If a statement needs a second operator, one that replaces it needs one, too.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::bank_transaction::{StatedLine, are_different};
 
-/// Who confirmed an approval, when, and the payment that stands for the line.
+/// Who confirmed an approval, when, and the payment of the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmation {
     pub by: String,
@@ -21,7 +21,7 @@ pub struct Confirmation {
 pub struct Confirmed {
     /// The amount differs from the ordered one, and it did arrive.
     pub difference: bool,
-    /// A payment like it is on record, and it is another one.
+    /// A similar payment is recorded, and this one is another payment.
     pub not_duplicate: bool,
 }
 
@@ -51,8 +51,8 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Whether a second operator states the same. Another way to write the bank's id, or a remitter that only one of
-    /// them states, is no difference.
+    /// Whether a second operator states the same. A bank's id that is spelled differently, or a remitter that only one
+    /// of them states, makes no difference.
     #[must_use]
     pub fn agrees_with(&self, line: &StatedLine) -> bool {
         let mine = &self.line;

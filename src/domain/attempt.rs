@@ -78,7 +78,7 @@ pub struct Attempt {
     pub status: AttemptStatus,
     pub created_at: DateTime<Utc>,
     pub sent_at: Option<DateTime<Utc>>,
-    /// Until then one process is calling the provider.
+    /// The end of the lease: until then one process calls the provider.
     pub leased_until: Option<DateTime<Utc>>,
 }
 
@@ -118,7 +118,7 @@ impl Attempt {
         }
     }
 
-    /// The idempotency key of a capture: `<order>-<n>`, plus the number of declines so far. Providers replay the final
+    /// The idempotency key of a capture: `<order>-<n>`, plus the number of declines so far. Providers repeat the final
     /// answer to a used key for ever, so a capture after a decline needs a new key. A capture with an unknown outcome
     /// keeps its key.
     #[must_use]

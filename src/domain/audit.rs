@@ -16,7 +16,7 @@ pub struct AuditRecord {
     pub action: String,
     /// What it was done to: a noun and an id as the API shows it, such as `product:whatsapp`.
     pub target: String,
-    /// Whose money or data it concerns.
+    /// The customer whose money or data it concerns.
     pub customer: Option<CustomerId>,
     /// Why, in the words of who did it.
     pub reason: Option<String>,
@@ -68,7 +68,7 @@ impl AuditRecord {
 /// A line of the audit log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditEntry {
-    /// Its number. A later entry has a higher one, but for those of transactions that ran at the same time.
+    /// Its number. A later entry has a higher number, except among transactions that ran at the same time.
     pub seq: i64,
     pub at: DateTime<Utc>,
     pub record: AuditRecord,

@@ -21,13 +21,13 @@ pub struct BillingProfile {
 }
 
 impl BillingProfile {
-    /// Whether the customer is a business for tax: only where the tax id was verified.
+    /// Whether the customer is a business for tax: only if the tax id was verified.
     #[must_use]
     pub fn is_business(&self) -> bool {
         self.tax_id_verified.is_some()
     }
 
-    /// The verification, if it still holds for other details: it is about the tax id, its country, and whose it is.
+    /// The verification, if it is still valid for the new details: it concerns the tax id, its country, and its owner.
     #[must_use]
     pub fn verification_for(
         &self,
@@ -94,7 +94,7 @@ impl Email {
         (text.len() <= 254 && local_part && labels && top_level).then(|| Self(text.to_owned()))
     }
 
-    /// Takes over what a column holds. It was checked when it was written.
+    /// Takes the text of a column. It was checked when it was written.
     #[must_use]
     pub fn from_column(text: &str) -> Self {
         Self(text.to_owned())

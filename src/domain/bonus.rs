@@ -1,12 +1,12 @@
-//! Bonus tiers: who tops up so much gets so much on top, for example 50 for 500.
+//! Bonus tiers: a top-up of a certain amount brings a bonus, for example 50 for 500.
 //!
-//! A tier can be limited to one bonus for each customer. The order that names it reserves it: of the orders of one
-//! customer that are pending, processing or completed, one names it, also after a refund. An order made meanwhile has
-//! no bonus, and says why. An order that was cancelled, expired or failed frees it; money that still arrives for it
-//! brings the bonus only if no other order names it by then.
+//! A tier can be limited to one bonus for each customer. The order that names the tier reserves it: of a customer's
+//! pending, processing and completed orders only one names it, even after a refund. An order that is made meanwhile has
+//! no bonus, and says why. An order that was cancelled, expired or failed frees the tier. Money that still arrives for
+//! such an order brings the bonus only if no other order names the tier by then.
 //!
-//! The tiers for the first top-up are reserved together: one order of a customer names one of them. It brings the bonus
-//! only if no other top-up completes before it.
+//! The tiers for the first top-up are reserved together: only one order of a customer names one of them. That order
+//! brings the bonus only if no other top-up completes before it.
 
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
@@ -52,11 +52,11 @@ pub struct BonusTier {
     pub id: Uuid,
     /// The tiers of the main wallet also apply to products that have none of their own.
     pub product: Product,
-    /// An order over this amount or more gets the bonus.
+    /// An order of this amount or more gets the bonus.
     pub from_amount: Money,
     pub bonus: Money,
     pub used: BonusUse,
-    /// After so many days what is left of the bonus expires; `None`: never.
+    /// After this many days what is left of the bonus expires; `None`: never.
     pub expires_after_days: Option<i32>,
     pub active: bool,
     pub version: i64,
@@ -120,26 +120,26 @@ pub struct BonusTerms {
 }
 
 impl BonusTerms {
-    /// When a bonus that is granted now expires, as far as it is left.
+    /// When the rest of a bonus that is granted now expires.
     #[must_use]
     pub fn expires_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.expires_after_days.map(|days| now + Duration::days(i64::from(days)))
     }
 
-    /// Why there is no bonus, as a code; `None` where nothing was withheld.
+    /// Why there is no bonus, as a code; `None` if nothing was withheld.
     #[must_use]
     pub fn reason_code(&self) -> Option<&'static str> {
         self.reserved.then_some(RESERVED)
     }
 
-    /// The terms of an order whose bonus another one has, or has made void.
+    /// The terms of an order that gets no bonus, because another order has it or has made it void.
     #[must_use]
     pub fn withheld() -> Self {
         Self { reserved: true, ..Self::default() }
     }
 }
 
-/// The bonus of an order: that of the best tier, or `share` where that is more. Of two tiers with the same bonus the
+/// The bonus of an order: that of the best tier, or `share` if that is more. Of two tiers with the same bonus the
 /// older one counts.
 #[must_use]
 pub fn choose(tiers: &[BonusTier], amount: Money, share: Money, standing: &BonusStanding) -> (Money, BonusTerms) {
@@ -211,7 +211,7 @@ mod tests {
         let known = BonusStanding { reserved, has_topped_up: true, ..BonusStanding::default() };
         assert_eq!(chosen("100", "0", &known), (usd("5"), Some(1), false));
         assert_eq!(chosen("500", "0", &known), (usd("0"), None, true));
-        // The bonus that is not reserved is none of the tier's.
+        // A bonus that is not reserved is not the tier's.
         assert_eq!(chosen("500", "60", &known), (usd("60"), None, false));
     }
 

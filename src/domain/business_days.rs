@@ -38,7 +38,7 @@ impl BusinessCalendar {
         u32::try_from(days.take(100_000).count()).unwrap_or(u32::MAX)
     }
 
-    /// The end of the last day when so many days begin after the day of `from`; only business days count, or all.
+    /// The end of the `days`-th day after the day of `from`; only business days count, or all days.
     #[must_use]
     pub fn end_of_day_after(&self, from: DateTime<Utc>, days: u32, business: bool) -> DateTime<Utc> {
         let mut day = self.day(from);
@@ -78,7 +78,7 @@ impl BusinessCalendar {
     }
 }
 
-/// How long operators promise to take with a bank transfer.
+/// How long operators promise to take for a bank transfer.
 #[derive(Debug, Clone)]
 pub struct VerificationPromise {
     pub calendar: BusinessCalendar,
@@ -180,7 +180,7 @@ mod tests {
     }
 
     proptest! {
-        /// The list of what is overdue, and the age that each item shows, are the same rule.
+        /// The list of overdue items and the age that each item shows follow the same rule.
         #[test]
         fn the_cut_and_the_count_agree(
             hours in 0_i64..2_000, minutes in 0_i64..60, days in 0_u32..8, offset in -11_i32..13,

@@ -9,7 +9,7 @@ use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
 pub struct Month(NaiveDate);
 
 impl Month {
-    /// The month in which a day lies.
+    /// The month of a day.
     #[must_use]
     pub fn of(day: NaiveDate) -> Option<Self> {
         day.with_day(1).map(Self)
@@ -43,7 +43,7 @@ impl fmt::Display for Month {
     }
 }
 
-/// A stretch of time: from its first moment up to, and without, its last.
+/// A period: from its first moment up to, and without, its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     pub from: DateTime<Utc>,

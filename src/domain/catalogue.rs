@@ -20,7 +20,7 @@ use super::viet_qr;
 pub struct ProductInfo {
     pub product: Product,
     pub name: String,
-    /// Whether money may be added to it.
+    /// Whether money can be added to it.
     pub active: bool,
     /// Whether paid money may go back to the main wallet.
     pub returnable: bool,
@@ -48,8 +48,8 @@ pub struct AgreementText {
     pub text: String,
 }
 
-/// The best language for a reader who wants these, the preferred one first: the same language, or another form of it,
-/// or English, or else the first. `None` where there is none.
+/// The best language for a reader who wants these languages, the preferred one first: the same language, another form
+/// of it, English, or else the first. `None` if there is none.
 #[must_use]
 pub fn language_for<'l>(languages: &'l [String], wanted: &[String]) -> Option<&'l String> {
     let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_lowercase();
@@ -97,13 +97,13 @@ pub struct ChannelRule {
     /// The least and the most that can be paid.
     pub minimum: Option<Money>,
     pub maximum: Option<Money>,
-    /// The place among the channels.
+    /// The place of the channel in lists.
     pub rank: i32,
-    /// Whether the channel is recommended where it is eligible. If no eligible channel is, the one with the lowest rank
+    /// Whether the channel is recommended if it is eligible. If no eligible channel is, the one with the lowest rank
     /// is recommended.
     pub recommended: bool,
     pub fee: Percent,
-    /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
+    /// Whether the payer pays the fee on top of the amount. Otherwise the fee is deducted from what is credited.
     pub fee_on_top: bool,
     /// Whether a refund gives the fee back, in proportion. Tax always goes back with what it was charged on.
     pub fee_refundable: bool,
@@ -128,14 +128,14 @@ pub struct ProcessingDays {
 }
 
 impl ProcessingDays {
-    /// `None` for days that are no range within a year.
+    /// `None` for days that are not a range within a year.
     #[must_use]
     pub fn new(min: i32, max: i32, business: bool) -> Option<Self> {
         let (min, max) = (u32::try_from(min).ok()?, u32::try_from(max).ok()?);
         (min <= max && max <= 365).then_some(Self { min, max, business })
     }
 
-    /// When money that is sent at `from` has arrived at the latest: at the end of the last day.
+    /// The latest moment at which money sent at `from` arrives: the end of the last day.
     #[must_use]
     pub fn due_at(self, from: DateTime<Utc>, calendar: &BusinessCalendar) -> DateTime<Utc> {
         calendar.end_of_day_after(from, self.max, self.business)
@@ -176,7 +176,7 @@ impl BankAccount {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountVersion {
     pub account: BankAccount,
-    /// Since when another version is shown.
+    /// When another version took its place.
     pub closed_at: Option<DateTime<Utc>>,
 }
 
@@ -184,7 +184,7 @@ pub struct AccountVersion {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BankAccountChange {
     pub id: Uuid,
-    /// The account as it shall be. Its version is the one that it replaces; 0 for a new account.
+    /// The account after the change. Its version is the one that it replaces; 0 for a new account.
     pub account: BankAccount,
     pub proposed_by: String,
     pub proposed_at: DateTime<Utc>,
@@ -197,7 +197,7 @@ pub struct BankAccountChange {
 pub struct Price {
     /// What the wallet is to get before fees.
     pub amount: Money,
-    /// What the payer pays: amount + tax, and the fee where it comes on top.
+    /// What the payer pays: amount + tax, and the fee if it comes on top.
     pub payable: Money,
     pub fee: Money,
     pub fee_on_top: bool,
@@ -206,12 +206,12 @@ pub struct Price {
     pub tax: Money,
     /// The tax that the payable amount contains.
     pub tax_included: Money,
-    /// The rule by which it is taxed.
+    /// The tax rule that applies.
     pub tax_rule: Option<AppliedTax>,
     /// Promotional credit on top. It is not part of `credited`.
     pub bonus: Money,
     pub bonus_terms: BonusTerms,
-    /// The paid money that the wallet receives: the amount, less the fee where it does not come on top.
+    /// The paid money that the wallet receives: the amount, less the fee if it does not come on top.
     pub credited: Money,
 }
 

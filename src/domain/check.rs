@@ -42,7 +42,7 @@ pub struct Figure {
     pub found: Decimal,
 }
 
-/// How many there are of something, and their sum where they have one.
+/// A count of objects, and their sum if they have one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Total {
     /// `wallets`, `entries` (one total per counterpart), `paid`, `granted`, `held`, `debt`, `open_holds`,
@@ -89,7 +89,7 @@ impl Report {
     }
 }
 
-/// What became of one rule in a check that was kept.
+/// The result of one rule in a stored check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleResult {
     pub name: String,
@@ -98,7 +98,7 @@ pub struct RuleResult {
     pub disagreements: i64,
 }
 
-/// The result of a check that was kept.
+/// The result of a stored check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptCheck {
     /// Who ran it: `topup check`, or `system` for a worker.

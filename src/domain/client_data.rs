@@ -6,7 +6,7 @@ use serde_json::Value;
 /// What a caller attached. It may be personal, so it is erased with the texts of its customer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientData {
-    /// The caller's own name of the thing, for example of a cart: 1–200 characters. It need not be unique.
+    /// The caller's own name for the thing, for example for a cart: 1–200 characters. It need not be unique.
     pub reference: Option<String>,
     /// An object of texts, at most 2,048 bytes.
     pub metadata: Option<Value>,

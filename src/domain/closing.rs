@@ -2,24 +2,24 @@
 //!
 //! | state | what happens | how it goes on |
 //! |---|---|---|
-//! | `waiting` | nothing new goes out; pending orders and refund requests end | when nothing is open ([`Waits`]) |
+//! | `waiting` | no money goes out; pending orders and refund requests end | when nothing is open ([`Waits`]) |
 //! | `refunding` | payments are refunded, newest first | when all refunds and disputes have ended |
 //! | `payout` | two operators pay out the rest by bank, after some days | when nothing is left |
 //! | `closed` | nothing is left; payments stay unapplied ([`KEPT_UNAPPLIED`]) | money that comes back reopens it |
 //! | `reopened` | a refund, a dispute or usage brought money back | as `waiting` |
-//! | `withdrawn` | an operator ended the closing while it waited; the account is as before | never |
+//! | `withdrawn` | an operator ended the closing while it waited; the account is as before | it is final |
 //!
-//! Granted credit is forfeited when a closing leaves `waiting` or `reopened`, and again whenever some comes back later,
-//! by usage that is reversed or a refund that fails. An amount below the smallest unit of the currency counts as
+//! Granted credit is forfeited when a closing leaves `waiting` or `reopened`, and again whenever some of it comes back
+//! later, because usage is reversed or a refund fails. An amount below the smallest unit of the currency counts as
 //! nothing.
 //!
-//! What is left of an account came from its newest payments, because the oldest money is spent first, and companies
-//! refuse refunds of old payments. So payments are refunded newest first, each to its source, and at most what is left
-//! of it. A payment whose refund failed is not tried again: its money is part of the rest, and so is what an operator
-//! credited without an order. A refund that the second operator rejected is proposed again.
+//! What is left of an account came from its newest payments, because the oldest money is spent first. Companies also
+//! refuse refunds of old payments. So payments are refunded newest first, each to its source, and never more than what
+//! is left of the payment. A payment whose refund failed is not tried again: its money is part of the rest, and so is
+//! what an operator credited without an order. A refund that the second operator rejected is proposed again.
 //!
 //! While a payment is disputed and the wallets have given nothing for it, no other refund starts and nothing is paid
-//! out: the money would go twice if the dispute is lost.
+//! out: if the dispute were lost, the money would have gone twice.
 //!
 //! Debt stops no closing, because a customer who owes has nothing left to get back. The debt stays listed until it is
 //! paid or written off.
@@ -33,7 +33,7 @@ use super::customer::CustomerId;
 use super::payout::rest_of;
 use super::wallet::Wallet;
 
-/// What a customer is told whose refund request ends by a closing.
+/// What a customer reads if a closing ends the customer's refund request.
 pub const ANSWER_TO_REFUND_REQUESTS: &str = "the account is being closed, and its closing gives back what is left";
 
 /// Why a payment that arrives for a closed account stays unapplied.
@@ -90,7 +90,7 @@ impl ClosingState {
         !matches!(self, Self::Closed | Self::Withdrawn)
     }
 
-    /// Whether nothing comes in any more.
+    /// Whether the account takes no more money.
     #[must_use]
     pub fn is_shut(self) -> bool {
         !matches!(self, Self::Waiting | Self::Withdrawn)
@@ -111,17 +111,18 @@ pub struct Closing {
     pub state: ClosingState,
     pub reason: String,
     pub started_by: String,
-    /// Whether the operator who started it could move money. Otherwise each refund waits for another operator.
+    /// Whether the operator who started the closing has the permission to move money. Otherwise each refund waits for
+    /// another operator.
     pub starter_has_finance: bool,
     pub started_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub closed_at: Option<DateTime<Utc>>,
-    /// When a worker looks at it next; `None`: no more.
+    /// When a worker checks it next; `None`: never.
     pub due_at: Option<DateTime<Utc>>,
 }
 
 impl Closing {
-    /// Moves it on, and says when the worker looks at it again.
+    /// Moves it on, and says when the worker checks it again.
     pub fn become_state(&mut self, next: ClosingState, now: DateTime<Utc>) {
         self.state = next;
         self.updated_at = now;
@@ -146,7 +147,7 @@ impl Closing {
     }
 }
 
-/// What a closing waits for: how many of each.
+/// What a closing waits for, as counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Waits {
     /// Orders whose payment has begun.
@@ -158,7 +159,7 @@ pub struct Waits {
     pub freezes: i64,
     /// Disputes for which the wallets have given nothing yet.
     pub open_disputes: i64,
-    /// Refund requests that are not ended yet: a closing refuses them.
+    /// Open refund requests: a closing refuses them.
     pub open_refund_requests: i64,
     /// Refunds that wait for a second operator, or are on their way.
     pub open_refunds: i64,
@@ -167,7 +168,7 @@ pub struct Waits {
 }
 
 impl Waits {
-    /// How many there are of each, by name.
+    /// The counts by name, zeros included.
     #[must_use]
     pub fn all(&self) -> [(&'static str, i64); 8] {
         [
@@ -182,7 +183,7 @@ impl Waits {
         ]
     }
 
-    /// What there is, by name.
+    /// The counts by name, without zeros.
     #[must_use]
     pub fn named(&self) -> Vec<(&'static str, i64)> {
         self.all().into_iter().filter(|(_, count)| *count > 0).collect()

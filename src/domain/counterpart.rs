@@ -16,7 +16,7 @@ pub enum Counterpart {
     /// Consumption: `usage`. It names a product (`usage:whatsapp`) where another wallet than the product's own paid,
     /// because the product's spend guard counts that consumption.
     Usage(Option<Product>),
-    /// Our own gift: grants, bonuses and their expiry.
+    /// Promotional credit from us: grants, bonuses and their expiry.
     Promotion,
     /// Another wallet of the same customer.
     Transfer,
@@ -26,14 +26,14 @@ pub enum Counterpart {
     Dispute(ProviderName),
     /// A correction by an operator.
     Adjustment,
-    /// A bank transfer of ours to the customer of an account that closes.
+    /// Our bank transfer to the customer of an account that is being closed.
     Payout,
-    /// What a closed account owed, and we gave up.
+    /// What a closed account owed, and we wrote off.
     WriteOff,
 }
 
 impl Counterpart {
-    /// Where a payment arrived: a bank account of ours, or a payment company.
+    /// Where a payment arrived: our bank account, or a payment company.
     pub(in crate::domain) fn of_payment(provider: ProviderName, merchant_account: &str) -> Self {
         match provider {
             ProviderName::BankTransfer => Self::Bank(merchant_account.to_owned()),
@@ -63,7 +63,7 @@ impl Counterpart {
         }
     }
 
-    /// The bytes of its text on the heap.
+    /// How many bytes its text takes on the heap.
     pub(in crate::domain) fn bytes(&self) -> usize {
         match self {
             Self::Bank(account) => account.len(),

@@ -1,4 +1,4 @@
-//! Countries, in which customers are billed.
+//! Countries in which customers are billed.
 
 use std::fmt;
 use std::str::FromStr;

@@ -15,7 +15,7 @@ impl CustomerId {
     ///
     /// Identity providers write ids such as `auth0|a/b+c`, so most characters are allowed. The six that are not would
     /// change their meaning in a path or a log line even if a caller forgets to encode them. `.` and `..` are steps in
-    /// a path, and `~` stands in a path for the customer that the query names.
+    /// a path, and `~` in a path means the customer that the query names.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_graphic() && !b"\"%?#\\".contains(&byte);

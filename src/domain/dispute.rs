@@ -7,8 +7,8 @@ use super::customer::CustomerId;
 use super::money::Money;
 use super::payment::{DisputeStatus, ProviderName};
 
-/// A recorded dispute. While it is open or lost, the customer's wallets have given the disputed money or owe it. The
-/// service can be set so that they give only once it is lost. All amounts are in the payment's currency.
+/// A recorded dispute. While it is open or lost, the customer's wallets have given the disputed money or owe it. A
+/// setting makes them give it only once the dispute is lost. All amounts are in the payment's currency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispute {
     pub id: Uuid,
@@ -26,7 +26,8 @@ pub struct Dispute {
     pub amount: Money,
     /// The part of it that the unapplied rest of the payment gives.
     pub from_unapplied: Money,
-    /// The part that it asks of what the payment brought to a wallet without an order. The order gives the other part.
+    /// The part that it takes from what the payment brought to a wallet without an order. The order gives the other
+    /// part.
     pub from_wallet: Money,
     pub status: DisputeStatus,
     pub reason: Option<String>,
@@ -34,17 +35,17 @@ pub struct Dispute {
     pub taken_back: Money,
     /// What was taken back of a credit without an order.
     pub wallet_taken: Money,
-    /// What was taken back of the order's bonus: revoked, or taken or claimed as money where it was spent.
+    /// What was taken back of the order's bonus: revoked or, if it was spent, taken or claimed as money.
     pub bonus_taken: Money,
     pub restored: bool,
-    /// Whether the wallets give for it: from its opening, or only when it is lost, as the service was set then.
+    /// Whether the wallets give for it: from its opening, or only when it is lost, by the setting at that time.
     pub charged: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
 
 impl Dispute {
-    /// What the customer's wallets owe for money, without that for bonus.
+    /// What the customer's wallets owe for money, without what they owe for bonus.
     #[must_use]
     pub fn money_taken(&self) -> Money {
         self.taken_back + self.wallet_taken
@@ -59,8 +60,8 @@ pub struct DisputeFilter {
     pub customer: Option<CustomerId>,
 }
 
-/// The worklist of evidence: open disputes whose evidence the company waits for until some time, and that nobody has
-/// sent. It is sorted by that time.
+/// The worklist of evidence: open disputes for which the company waits for evidence until some time, and nobody has
+/// sent any. It is sorted by that time.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct EvidenceDue {
     /// Only what is due before this.

@@ -15,17 +15,17 @@ const MAX_TEXT: usize = 20_000;
 /// What is known about a dispute other than its money.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DisputeCase {
-    /// Until when the company takes evidence, as far as it says so.
+    /// Until when the company takes evidence, if it says so.
     pub evidence_due_at: Option<DateTime<Utc>>,
-    /// Whether the company waits for evidence, by its status when it last told or was asked. A notification that comes
-    /// late is put right when the dispute is asked about.
+    /// Whether the company waits for evidence, by the last status that it reported. A late notification is corrected
+    /// when the company is next asked about the dispute.
     pub awaits_evidence: bool,
-    /// What the company charges us for the dispute, as far as it says so. It is no money of the customer.
+    /// What the company charges us for the dispute, if it says so. It is not the customer's money.
     pub fee: Option<Money>,
     pub sent: Option<SentEvidence>,
 }
 
-/// Evidence that was sent to the company, once.
+/// Evidence that was sent to the company. It is sent once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SentEvidence {
     pub by: String,
@@ -46,7 +46,7 @@ pub struct Evidence {
     pub customer_name: Option<String>,
     pub customer_email: Option<String>,
     pub billing_address: Option<String>,
-    /// From where the order was made.
+    /// The address from which the order was made.
     pub customer_ip: String,
     /// Which agreement was accepted, and when.
     pub consent: String,
@@ -67,7 +67,7 @@ impl std::fmt::Debug for Evidence {
 }
 
 impl Evidence {
-    /// What the money was used for, line by line, as much as a company takes.
+    /// What the money was used for, line by line, up to the length that a company takes.
     #[must_use]
     pub fn usage_text(&self) -> String {
         let mut text = String::new();
@@ -106,7 +106,7 @@ impl Evidence {
     }
 }
 
-/// How the disputes of a month ended, or that they have not: of one company, in one currency.
+/// How many disputes of a month are open, won or lost, for one company and currency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DisputeOutcome {
     /// The month in which they were opened.

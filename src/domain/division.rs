@@ -2,13 +2,13 @@
 //!
 //! Money that a company took back comes from the unapplied rest first, then from the wallets that an operator applied a
 //! part to, then from the order. A refund keeps its parts. Whenever a refund or dispute appears, fails, is won or
-//! begins to count, the disputes in force are divided anew over what refunds leave, one after the other. So a refund
-//! and a dispute of different money take all of it, and those of the same money take it once. When the refund fails,
+//! begins to count, what refunds leave is divided again among the disputes in force, one after the other. So a refund
+//! and a dispute of different money take both parts, and those of the same money take it once. When the refund fails,
 //! the dispute takes the parts that the refund gave.
 //!
 //! Example: of a payment of 100, 10 serve nothing, 30 were applied to a wallet and 60 to an order. A refund of 100
-//! takes 10, 30 and 60. A dispute of 100 finds nothing left, and asks the order, which gives each cent once. When the
-//! refund fails, the dispute asks for 10, 30 and 60.
+//! takes 10, 30 and 60. A dispute of 100 finds nothing left and turns to the order, which gives each cent once. When
+//! the refund fails, the dispute takes 10, 30 and 60.
 
 use chrono::{DateTime, Utc};
 
@@ -21,10 +21,10 @@ use crate::domain::take_back::TakeBackId;
 #[derive(Debug, Clone, PartialEq)]
 pub struct WalletCredit {
     pub customer: CustomerId,
-    /// Of the wallet that was credited last. It gives first.
+    /// Of the wallet that was credited last, which gives first.
     pub product: Product,
     pub amount: Money,
-    /// What refunds and disputes in force ask of it; those that wait to be lost ask nothing.
+    /// What refunds and disputes in force take from it; disputes that count only once lost take nothing before.
     pub asked: Money,
     /// What the customer's wallets owe for them: taken, or still claimed, less what they got back.
     pub taken: Money,
@@ -49,15 +49,15 @@ pub struct TakenParts {
 #[derive(Debug, Clone, PartialEq)]
 pub struct TakenShare {
     pub id: TakeBackId,
-    /// Whether an order's wallet gives the rest. Without an order nobody does, and the rest counts as taken from the
+    /// Whether an order's wallet gives the rest. Without an order no wallet does, and the rest counts as taken from the
     /// unapplied part.
     pub has_order: bool,
     pub amount: Money,
     pub parts: TakenParts,
-    /// Whether its parts are fixed: those of a refund on record are, because a credit note names them. Refunds never
-    /// overlap, because together they are at most the payment.
+    /// Whether its parts are fixed: those of a recorded refund are, because a credit note names them. Refunds never
+    /// overlap, because together they are never more than the payment.
     pub is_fixed: bool,
-    /// Whether it takes now, and not only when it is lost.
+    /// Whether it takes money now, and not only when it is lost.
     pub charged: bool,
     pub created_at: DateTime<Utc>,
 }
@@ -72,8 +72,8 @@ impl TakenShare {
     }
 }
 
-/// Divides anew. `unapplied` is the part of the payment that serves nothing, before anything is taken back; `credited`
-/// is what it brought to wallets without an order.
+/// Divides the payment again. `unapplied` is the part of the payment that serves nothing, before anything is taken
+/// back; `credited` is what it brought to wallets without an order.
 pub fn divide(unapplied: Money, credited: Money, standing: &mut [TakenShare]) {
     let is_dispute = |one: &TakenShare| matches!(one.id, TakeBackId::Dispute(_));
     standing.sort_by_key(|one| (!one.is_fixed, is_dispute(one), !one.charged, one.created_at, one.id));
@@ -105,7 +105,7 @@ mod tests {
         TakenShare::new(id, true, usd(amount), true, at)
     }
 
-    /// 10 serve nothing, 30 were applied to a wallet, and 60 to an order, where there is one.
+    /// 10 serve nothing, 30 were applied to a wallet, and 60 to an order, if there is one.
     fn divided(has_order: bool, mut all: Vec<TakenShare>) -> Vec<(Money, Money)> {
         all.iter_mut().for_each(|one| one.has_order = has_order);
         divide(usd(10), usd(30), &mut all);
@@ -120,9 +120,9 @@ mod tests {
         // One after the other they take different money.
         let two = divided(true, vec![standing(1, 25), standing(2, 75)]);
         assert_eq!(two, [(usd(10), usd(15)), (usd(0), usd(15))]);
-        // What is left when the first has ended.
+        // The first has ended; the second is divided again.
         assert_eq!(divided(true, vec![standing(2, 75)]), [(usd(10), usd(30))]);
-        // Without an order nobody else can give.
+        // Without an order no other wallet can give the rest.
         assert_eq!(divided(false, vec![standing(1, 50)]), [(usd(20), usd(30))]);
         assert_eq!(divided(false, vec![standing(1, 40), standing(2, 40)]), [(usd(10), usd(30)), (usd(40), usd(0))]);
     }

@@ -39,7 +39,7 @@ impl Entry {
         self.amount.currency()
     }
 
-    /// The grant, where a usage or a capture took from one alone. Its row then names the grant itself.
+    /// The grant, if a usage or a capture took from exactly one. Then the entry's row names the grant itself.
     #[must_use]
     pub fn only_grant(&self) -> Option<Uuid> {
         match (self.label.kind(), self.grant_uses.as_slice()) {

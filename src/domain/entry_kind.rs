@@ -1,7 +1,7 @@
 //! The kinds of entry, and everything that follows from a kind, in one table.
 //!
 //! A new kind takes a line in [`EntryKind`], in [`EntryKind::ALL`] and in the table (`facts`), and its place in the
-//! sets below; a migration adds it to `entry_kinds` and to the CHECKs. The tests compare all of these with each other.
+//! sets below. A migration adds it to `entry_kinds` and to the CHECKs. The tests compare all of these with each other.
 
 use super::flow_type::FlowType;
 
@@ -44,13 +44,13 @@ pub enum EntryKind {
     BonusTaken,
     /// That money, when the bonus or the order's money returned.
     BonusTakenReturned,
-    /// The rest of an account that closes, paid out by the bank.
+    /// The rest of an account that is being closed, paid out by bank transfer.
     Payout,
     /// The money of a payout that did not arrive.
     PayoutReturned,
-    /// What a closed account owed, and we gave up.
+    /// What a closed account owed, and we wrote off.
     WriteOff,
-    /// Money that came after all for what was given up.
+    /// Money that came later for what was written off.
     WriteOffRecovered,
 }
 
@@ -236,7 +236,7 @@ impl EntryKind {
     pub const BONUS_MONEY: [Self; 2] = [Self::BonusTaken, Self::BonusTakenReturned];
     /// The kinds that take an order's money or bonus back. A reversed approval makes an adjustment as well.
     pub const TAKES_BACK: [Self; 4] = [Self::Refund, Self::BonusRevoked, Self::Dispute, Self::BonusTaken];
-    /// The kinds that a refund, a dispute or a reversed approval makes, but for adjustments.
+    /// The kinds that a refund, a dispute or a reversed approval makes, except adjustments.
     pub const TAKE_BACKS: [Self; 8] = [
         Self::Refund,
         Self::RefundReturned,
@@ -247,9 +247,9 @@ impl EntryKind {
         Self::BonusTaken,
         Self::BonusTakenReturned,
     ];
-    /// The kinds in which the rest of an account that closes is paid out.
+    /// The kinds in which the rest of an account that is being closed is paid out.
     pub const PAYOUTS: [Self; 2] = [Self::Payout, Self::PayoutReturned];
-    /// The kinds in which a closed account's debt is given up, and recovered.
+    /// The kinds in which a closed account's debt is written off, and recovered.
     pub const WRITE_OFFS: [Self; 2] = [Self::WriteOff, Self::WriteOffRecovered];
     /// The kinds that open a grant.
     pub const OPENS_A_GRANT: [Self; 2] = [Self::Grant, Self::Bonus];

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The stamp that a database gets at its first migration. Sandboxes and generated keys work only with `test`, and live
-/// credentials only with `live`. So play money and real money never meet in one ledger.
+/// credentials only with `live`. So test money and real money are never in one ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
     Test,

@@ -69,7 +69,7 @@ kinds! {
     OrderExpired = "order.expired";
     /// A top-up order changed and kept its status, for example because some of its money went back.
     OrderUpdated = "order.updated";
-    /// A payment arrived that serves no order, or not with all of its money.
+    /// A payment arrived, and some or all of its money serves no order.
     UnappliedPaymentOpened = "unapplied_payment.opened";
     /// The part of a payment that serves nothing has changed.
     UnappliedPaymentChanged = "unapplied_payment.changed";
@@ -116,9 +116,9 @@ kinds! {
     CustomerFrozen = "customer.frozen";
     /// An operator has ended the freeze of a customer.
     CustomerUnfrozen = "customer.unfrozen";
-    /// An operator starts to close an account, and nothing new goes out of its wallets.
+    /// An operator starts to close an account, and no money goes out of its wallets any more.
     ClosingWaiting = "closing.waiting";
-    /// Nothing of an account that is being closed is open any more, and its payments are refunded.
+    /// An account that is being closed has nothing open any more, and its payments are refunded.
     ClosingRefunding = "closing.refunding";
     /// The refunds of a closing have ended, and operators pay out the rest by bank transfer.
     ClosingPayout = "closing.payout";
@@ -128,8 +128,8 @@ kinds! {
     ClosingReopened = "closing.reopened";
     /// An operator ended a closing while it waited, and the account is open.
     ClosingWithdrawn = "closing.withdrawn";
-    /// The service has disabled a webhook endpoint, because it is gone or has failed for too long. Only its owner and
-    /// operators see this.
+    /// The service has disabled a webhook endpoint, because the endpoint answered 410 or has failed for too long. Only
+    /// its owner and operators see this.
     WebhookEndpointDisabled = "webhook_endpoint.disabled";
     /// A test that its owner or an operator asked for. Only the owner of the endpoint and operators see it.
     WebhookEndpointTest = "webhook_endpoint.test";
@@ -142,7 +142,7 @@ impl EventKind {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == text)
     }
 
-    /// What events of this kind are about.
+    /// The noun that events of this kind are about.
     #[must_use]
     pub fn noun(self) -> &'static str {
         self.as_str().split_once('.').map_or("", |(noun, _)| noun)
@@ -161,7 +161,7 @@ pub enum Subject {
     Balance(Box<Wallet>),
     Grant(Box<WalletGrant>),
     Hold(Box<Hold>),
-    /// A customer whose wallets are all frozen, or none of them by that.
+    /// A customer, when all wallets are frozen, and when that freeze ends.
     Customer(CustomerId, Option<Box<Freeze>>),
     Closing(Box<Closing>),
     WebhookEndpoint(Box<WebhookEndpoint>),
@@ -172,7 +172,7 @@ pub enum Subject {
 pub struct Event {
     pub id: Uuid,
     pub kind: EventKind,
-    /// `None` where it is about no customer.
+    /// `None` if it is about no customer.
     pub customer: Option<CustomerId>,
     /// Its number among the events of its customer.
     pub sequence: i64,

@@ -1,4 +1,4 @@
-//! The hash of what a caller requested. It shows when a key is repeated with another content.
+//! The hash of what a caller requested. It shows when a key is repeated with other content.
 
 use aws_lc_rs::digest::{Context, SHA256};
 

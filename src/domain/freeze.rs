@@ -1,8 +1,8 @@
 //! Freezes: an operator stops all wallets of a customer, or one wallet, for a reason.
 //!
 //! A frozen wallet spends nothing: usage that may be refused, new holds, captures beyond their hold, transfers and
-//! refunds on request are refused. Money still comes in, and what has happened is still booked. Wallets that a frozen
-//! customer gets later are frozen, too. The two freezes are independent: one wallet can have both.
+//! refunds on request are refused. Money still comes in, and usage that has happened is still booked. Wallets that a
+//! frozen customer gets later are frozen, too. The two freezes are independent: one wallet can have both.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -28,7 +28,7 @@ impl Frozen {
         }
     }
 
-    /// The wallet, where only one is frozen.
+    /// The wallet, if only one is frozen.
     #[must_use]
     pub fn wallet(&self) -> Option<Uuid> {
         match self {

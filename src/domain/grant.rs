@@ -21,7 +21,8 @@ pub struct Grant {
     pub remaining: Money,
     /// Reserved by open holds; capturable even past the expiry.
     pub held: Money,
-    /// Money that was taken, or is claimed, for spent parts of it: it is a bonus whose order's money went back.
+    /// Money that was taken, or is claimed, for spent parts of the grant. Such a grant is a bonus whose order's money
+    /// went back.
     pub owed: Money,
     /// Lower burns first.
     pub priority: i16,
@@ -56,7 +57,7 @@ impl Grant {
         self.expires_at.is_some_and(|at| at <= now)
     }
 
-    /// Whether its end can be changed no more: nothing is left of it, or its time is over.
+    /// Whether its end can no longer be changed: nothing is left of it, or its time is over.
     #[must_use]
     pub fn has_ended(&self, now: DateTime<Utc>) -> bool {
         self.is_lapsed(now) || !self.remaining.is_positive()
@@ -76,7 +77,7 @@ pub struct WalletGrant {
     pub client: ClientData,
 }
 
-/// A grant that waits for a second operator, or did.
+/// A grant that waits, or waited, for a second operator.
 #[derive(Debug, Clone)]
 pub struct GrantProposal {
     /// The id that the grant gets.
@@ -88,7 +89,7 @@ pub struct GrantProposal {
     pub end: Option<ProposalEnd>,
 }
 
-/// What an operator makes of the end of a grant that was given.
+/// How an operator changes the end of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewEnd {
     /// What is left expires when the change is made.
@@ -97,26 +98,26 @@ pub enum NewEnd {
     Moved(Option<DateTime<Utc>>),
 }
 
-/// A change of a grant's end. It counts for all that is left of the grant, also for what holds reserve: if they give it
-/// back, it expires as well.
+/// A change of a grant's end. It applies to all that is left of the grant, and to what holds reserve: if they give it
+/// back, that expires as well.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GrantChange {
     pub id: Uuid,
     pub customer: CustomerId,
     pub grant_id: Uuid,
-    /// What was left of the grant when the change was asked for.
+    /// What was left of the grant when the change was requested.
     pub amount: Money,
     pub new_end: NewEnd,
     pub reason: String,
     pub second_needed: bool,
     pub proposed_by: String,
     pub proposed_at: DateTime<Utc>,
-    /// `None` while it waits for a second operator, and where none was needed.
+    /// `None` while it waits for a second operator, and if none was needed.
     pub end: Option<ProposalEnd>,
 }
 
 impl GrantChange {
-    /// When it was made. `None` while it waits, or when it was withdrawn.
+    /// When it took effect. `None` while it waits, and if it was withdrawn.
     #[must_use]
     pub fn made_at(&self) -> Option<DateTime<Utc>> {
         match &self.end {
@@ -126,7 +127,7 @@ impl GrantChange {
         }
     }
 
-    /// When the grant expires by it; `None`: never, or the revocation is not made yet.
+    /// When the grant expires after the change; `None`: never, or the revocation has not taken effect yet.
     #[must_use]
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
         match self.new_end {

@@ -6,8 +6,8 @@ use super::money::Money;
 use super::posting::{CapPeriod, CapReached, Refusal};
 use super::wallet_key::WalletKey;
 
-/// Caps on the consumption of a product, or from the main wallet. A product's usage counts against the product's
-/// caps even where the main wallet pays for it as the fallback. Periods are UTC days and months.
+/// Caps on the consumption of a product, or from the main wallet. A product's usage counts against the product's caps
+/// even if the main wallet pays for it as the fallback. Periods are UTC days and months.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpendGuard {
     pub daily_cap: Option<Money>,
@@ -101,13 +101,13 @@ pub fn month_began(now: DateTime<Utc>) -> DateTime<Utc> {
     first.and_time(NaiveTime::MIN).and_utc()
 }
 
-/// When the UTC day ends and its cap is fresh again.
+/// When the UTC day ends and its cap starts again.
 #[must_use]
 pub fn day_ends(now: DateTime<Utc>) -> DateTime<Utc> {
     day_began(now).checked_add_days(Days::new(1)).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// When the UTC month ends and its cap is fresh again.
+/// When the UTC month ends and its cap starts again.
 #[must_use]
 pub fn month_ends(now: DateTime<Utc>) -> DateTime<Utc> {
     month_began(now).checked_add_months(Months::new(1)).unwrap_or(DateTime::<Utc>::MAX_UTC)
@@ -128,7 +128,7 @@ pub struct LowBalance {
 }
 
 impl LowBalance {
-    /// A new threshold. Where the balance is below it already, the alert waits for the recovery.
+    /// A new threshold. If the balance is below it already, the alert waits for the recovery.
     #[must_use]
     pub fn new(threshold: Money, available: Money) -> Self {
         Self { threshold, armed: available >= threshold }

@@ -54,7 +54,7 @@ pub struct Hold {
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub status: HoldStatus,
-    /// What was captured in all, including what went beyond the hold's amount.
+    /// The captured amount, including what went beyond the hold's amount.
     pub captured: Option<Money>,
     pub closed_at: Option<DateTime<Utc>>,
 }

@@ -10,7 +10,7 @@ use super::product::Product;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Label {
     pub(in crate::domain) kind: EntryKind,
-    /// Unique per customer and kind, 1–200 characters.
+    /// It is unique per customer and kind; 1–200 characters.
     pub(in crate::domain) key: String,
     pub(in crate::domain) fingerprint: i64,
     pub(in crate::domain) counterpart: Counterpart,
@@ -56,7 +56,7 @@ impl Label {
         self.key
     }
 
-    /// The hash of what was requested, so that the same key with another content is noticed.
+    /// The hash of what was requested, so that the same key with other content is noticed.
     #[must_use]
     pub fn fingerprint(&self) -> i64 {
         self.fingerprint
@@ -104,7 +104,7 @@ impl Label {
         Self { counterpart, ..self.clone() }
     }
 
-    /// The product that was used, where another wallet than its own paid.
+    /// The product that was used, if another wallet than its own paid.
     #[must_use]
     pub fn product_paid_for(&self) -> Option<&Product> {
         match &self.counterpart {
@@ -113,7 +113,7 @@ impl Label {
         }
     }
 
-    /// The bytes of its texts on the heap.
+    /// How many bytes its texts take on the heap.
     pub(in crate::domain) fn bytes(&self) -> usize {
         let texts = [Some(&self.key), self.reference.as_ref(), self.description.as_ref()];
         let texts: usize = texts.into_iter().flatten().map(String::len).sum();
@@ -121,7 +121,7 @@ impl Label {
     }
 }
 
-/// About the memory that one pair of a map takes in addition to its value: the key, and a share of the map's node.
+/// The approximate memory of one pair of a map besides its value: the key, and a share of the map's node.
 const PAIR_BYTES: usize = 128;
 
 fn value_bytes(value: &serde_json::Value) -> usize {

@@ -23,8 +23,8 @@ impl Language {
         }
     }
 
-    /// The language that an `Accept-Language` header prefers (RFC 9110, section 12.5.4); English where it names none of
-    /// ours. A region does not matter: `zh-Hans`, `zh-TW` and `zh` are all Chinese.
+    /// The language that an `Accept-Language` header prefers (RFC 9110, section 12.5.4); English if it names none of
+    /// the service's languages. A region does not matter: `zh-Hans`, `zh-TW` and `zh` are all Chinese.
     #[must_use]
     pub fn accepted(header: &str) -> Self {
         let ranges = header.split(',').filter_map(|range| {

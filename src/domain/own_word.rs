@@ -1,11 +1,10 @@
 //! Two pairs of eyes: how much an operator may move alone, and when a second operator must agree.
 //!
-//! What counts is the sum of what this operator moved on his own word in one currency in the last 24 hours, this move
-//! included: for one customer, and so for each order of that customer, and, by a threshold of its own, for all
-//! customers together. So nothing is gained by splitting an amount. The direction does not matter: money given and
-//! money taken add up. A change of when a grant ends counts for all that is left of the grant, whether it ends sooner
-//! or later. A proposal that waits for a second operator counts nothing, and what two operators moved counts for
-//! neither.
+//! What counts is the sum that this operator moved alone in one currency in the last 24 hours, this move included.
+//! There is one threshold for each customer, and so for each order of that customer, and another one for all customers
+//! together. So splitting an amount has no use. The direction does not matter: money given and money taken add up. A
+//! change of when a grant ends counts for all that is left of the grant, whether it ends sooner or later. A proposal
+//! that waits for a second operator does not count, and a move by two operators counts for neither.
 //!
 //! Without any threshold one operator is always enough. Once any is set, a currency without one needs two operators
 //! for every amount; `VND:none` switches that off by name.
@@ -14,7 +13,7 @@
 //! needs two operators.
 //!
 //! Services give promotional credit without a second person, so they have limits: for one customer in 24 hours the
-//! operators' threshold, unless there is a limit of its own, and for all customers together where one is set.
+//! operators' threshold, unless there is a limit of its own, and for all customers together, if one is set.
 
 use std::str::FromStr;
 
@@ -73,11 +72,11 @@ impl MoveKind {
     }
 }
 
-/// A move on one's own word.
+/// A move by one operator alone, or by a service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Move {
     pub kind: MoveKind,
-    /// The order of an approval; else the refund, the grant, the change of a grant, the adjustment or the decision.
+    /// The order of an approval, or the refund, the grant, the change of a grant, the adjustment or the decision.
     pub subject: Uuid,
     pub actor: String,
     pub customer: CustomerId,
@@ -85,14 +84,14 @@ pub struct Move {
     pub amount: Money,
 }
 
-/// What was moved on one's own word in the last 24 hours.
+/// What was moved alone in the last 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moved {
     pub of_customer: Money,
     pub in_all: Money,
 }
 
-/// The most that one's own word moves in 24 hours. `None`: any amount.
+/// The most that may be moved alone in 24 hours. `None`: any amount.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Allowance {
     pub of_customer: Option<Money>,
@@ -148,7 +147,7 @@ pub struct OwnWordRules {
     pub service_grants: Vec<CurrencyLimit>,
     /// Of all services together, for all customers together.
     pub service_grants_in_all: Vec<CurrencyLimit>,
-    /// Of one operator who may give goodwill only, for one customer.
+    /// Of one operator who may give only goodwill, for one customer.
     pub goodwill: Vec<CurrencyLimit>,
 }
 
@@ -175,7 +174,7 @@ impl OwnWordRules {
         Allowance { of_customer, in_all: in_all.and_then(|limit| limit.most) }
     }
 
-    /// What an operator may grant whose permissions allow goodwill only. A currency without a limit has no goodwill.
+    /// What an operator may grant whose permissions allow only goodwill. A currency without a limit has no goodwill.
     #[must_use]
     pub fn of_goodwill(&self, currency: Currency) -> Allowance {
         let most = named(&self.goodwill, currency).map_or(Some(Money::zero(currency)), |limit| limit.most);
@@ -198,11 +197,11 @@ impl OwnWordRules {
 pub enum ProposalEnd {
     /// A second operator approved it, and it was carried out.
     Approved { by: String, at: DateTime<Utc> },
-    /// An operator withdrew it. It counts nothing.
+    /// An operator withdrew it, and it does not count.
     Withdrawn { by: String, at: DateTime<Utc> },
 }
 
-/// From when on moves count.
+/// The time from which moves count.
 #[must_use]
 pub fn counts_since(now: DateTime<Utc>) -> DateTime<Utc> {
     now - COUNTS_FOR

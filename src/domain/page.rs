@@ -71,7 +71,7 @@ impl<P: Clone> Page<P> {
         self.limit.saturating_add(1)
     }
 
-    /// Makes the page where all rows are at hand, in the ascending order of their places.
+    /// Makes the page from all rows, which are in the ascending order of their places.
     #[must_use]
     pub fn pick<T>(&self, mut rows: Vec<T>, place: impl Fn(&T) -> P) -> Rows<T>
     where

@@ -1,7 +1,7 @@
 //! Our papers: receipts for what completed orders received, credit notes for what went back of them, and cancellations
 //! of credit notes whose refund failed or whose dispute was won after all.
 //!
-//! A paper is issued after the event that it is for, in the order of events. It gets the next number of its series and
+//! A paper is issued after its event, in the order of events. It gets the next number of its series and
 //! year, and never changes. The state's invoice is another paper; only its number and its file are noted here.
 
 use std::fmt;
@@ -66,7 +66,7 @@ pub struct PaperAmounts {
     pub tax: Money,
     /// What the wallet got, or gave.
     pub credited: Money,
-    /// What tax the amount contains.
+    /// The tax that the amount contains.
     pub tax_included: Money,
 }
 
@@ -109,12 +109,12 @@ impl PaperAmounts {
     /// The amounts of a credit note for a return of `amount` to the payer. `self` is the receipt, and `before` the sum
     /// of the credit notes so far. The credit's share is that of `ReturnedSoFar::due`, computed from the papers alone:
     /// what the wallet gave for one refund also depends on disputes, and on what became of the refund later. The rest
-    /// is fee and tax, in the proportion of the receipt. Where the fee is kept, it is tax alone, without the tax on the
-    /// fee; what the company gave back beyond that is the fee and the tax on it.
+    /// is fee and tax, in the proportion of the receipt. If the fee is kept, the rest is only tax, without the tax on
+    /// the fee; what the company gave back beyond that is the fee and the tax on it.
     ///
     /// The shares are computed from the sum of all credit notes, so those of a whole refund in parts are the receipt's
-    /// own. No part is negative: where a note that was cancelled left more in the sum than its share, this note has
-    /// nothing of that part, and the next one makes up for it.
+    /// own. No part is negative: if a cancelled note left more in the sum than its share, this note has zero for that
+    /// part, and the next one corrects it.
     #[must_use]
     pub fn of_return(self, before: Self, amount: Money, fee_refundable: bool) -> Self {
         let zero = Money::zero(self.amount.currency());
@@ -286,7 +286,7 @@ impl DuePaper {
 #[derive(Debug, Clone)]
 pub struct PaperRules {
     pub seller: Party,
-    /// By which country's rules we tax; `None`: we do not.
+    /// The country whose tax rules apply; `None`: no tax.
     pub seller_country: Option<Country>,
     /// The series of receipts, and that of credit notes and their cancellations.
     pub receipts: String,
@@ -384,7 +384,7 @@ mod tests {
         assert_eq!((note.fee, note.tax, note.credited), (usd(0), usd(1_900), usd(10_000)));
     }
 
-    /// The same receipt, of which the company gave all back, at once and in two parts.
+    /// The same receipt, whose whole payment the company gave back, at once and in two parts.
     #[test]
     fn a_fee_that_the_company_gave_back_is_in_a_credit_note() {
         let receipt = receipt_of(10_000, 1_000, 2_090, 0);
@@ -395,7 +395,7 @@ mod tests {
         assert_eq!((second.fee, second.tax, second.credited), (usd(1_000), usd(190), usd(0)));
     }
 
-    /// What a credit note over an amount is, after those that stand.
+    /// The figures of a credit note of an amount, after the credit notes that are in force.
     fn note(receipt: PaperAmounts, standing: &[PaperAmounts], amount: Money, refundable: bool) -> PaperAmounts {
         let before = standing.iter().fold(PaperAmounts::zero(amount.currency()), |sum, note| sum.plus(*note));
         receipt.of_return(before, amount, refundable)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-/// Who sold, or who bought, as the paper names them.
+/// The seller or the buyer, as the paper names them.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Party {
     pub name: String,
@@ -12,7 +12,7 @@ pub struct Party {
     pub country: Option<String>,
     pub email: Option<String>,
     pub details: BillingDetails,
-    /// When and by whom the tax id was verified; `None` where nobody did, and for the seller.
+    /// When and by whom the tax id was verified; `None` if nobody did, and for the seller.
     pub tax_id_verified: Option<TaxIdVerification>,
 }
 
@@ -47,13 +47,13 @@ impl fmt::Debug for BillingDetails {
     }
 }
 
-/// Somebody has made sure that the tax id exists and is the customer's.
+/// The verification that the tax id exists and is the customer's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaxIdVerification {
     pub at: DateTime<Utc>,
     /// The operator, or the service that stored a checker's answer.
     pub by: String,
-    /// The answer on which it rests; `None` where an operator has looked.
+    /// The checker's answer; `None` if an operator verified it.
     pub check: Option<TaxIdCheck>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Two operators decide: the first proposes, and the wallet gives the money when the second approves. Then an operator
 //! makes the transfer at the bank, and records it. A payout that does not arrive is given back to the wallet, and the
-//! rest is paid out anew.
+//! rest is paid out again.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub enum MissingDetails {
 impl MissingDetails {
     pub const ALL: [Self; 2] = [Self::BillingProfile, Self::BankAccount];
 
-    /// What is missing of a customer whose profile names this bank account.
+    /// What is missing for a customer whose profile names this bank account.
     #[must_use]
     pub fn of(profile: Option<Option<&str>>) -> Option<Self> {
         match profile {
@@ -60,7 +60,7 @@ pub struct Payout {
     pub customer: CustomerId,
     /// What the bank sends: it fits the smallest unit of the currency.
     pub amount: Money,
-    /// What the main wallet gives: all that it has, down to the last decimal.
+    /// What the main wallet gives: all that it has, to the last decimal.
     pub debited: Money,
     /// Our account that sends it.
     pub bank_account_id: Uuid,
@@ -86,7 +86,7 @@ pub struct PayoutFilter {
 }
 
 /// What can be paid out of a wallet: what it gives, and what the bank sends of it, in whole smallest units. What is
-/// below one unit stays with us. `None` where that is all there is.
+/// below one unit stays with us. `None` if there is no more than that.
 #[must_use]
 pub fn rest_of(wallet: &Wallet) -> Option<(Money, Money)> {
     let debited = wallet.movable();

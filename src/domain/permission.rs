@@ -2,13 +2,13 @@
 //!
 //! | permission | opens | and also |
 //! |---|---|---|
-//! | `read` | what only shows something, but for the reports | – |
-//! | `support` | what a customer can do for himself, questions to payment companies, goodwill up to a limit | `read` |
+//! | `read` | what only shows something, except the reports | – |
+//! | `support` | what a customer can do, questions to payment companies, goodwill up to a limit | `read` |
 //! | `finance` | approvals, refunds, adjustments, unapplied money, bank lines, payouts, reports | `read`, `support` |
 //! | `admin` | the catalogue, our bank accounts, freezes, closings, webhooks | `read` |
 //!
-//! `admin` contains neither `support` nor `finance`: who names the bank account that payers are shown is not who moves
-//! the money.
+//! `admin` contains neither `support` nor `finance`: the operator who sets the bank account that payers see is not the
+//! one who moves the money.
 
 use std::fmt;
 use std::str::FromStr;

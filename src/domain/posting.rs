@@ -46,7 +46,7 @@ pub(in crate::domain) enum Change {
     Credit {
         amount: Money,
     },
-    /// Consumption: granted credit in burn order, then paid money.
+    /// Consumption: takes granted credit in burn order, then paid money.
     Deduct {
         amount: Money,
         on_insufficient: OnInsufficient,
@@ -67,7 +67,7 @@ pub(in crate::domain) enum Change {
     Grant {
         terms: GrantTerms,
     },
-    /// Takes back what is left of a grant and not held, at most this amount. Where nothing is left, nothing is booked.
+    /// Takes back what is left of a grant and not held, at most this amount. If nothing is left, nothing is booked.
     RevokeGrant {
         grant_id: Uuid,
         amount: Money,
@@ -83,13 +83,13 @@ pub(in crate::domain) enum Change {
         amount: Money,
         lifetime: Duration,
     },
-    /// The actual amount of a hold, zero or more, in the hold's currency. Less than was held frees the rest; more takes
-    /// the rest from what is available.
+    /// The actual amount of a hold, zero or more, in the hold's currency. If it is less than was held, the rest is
+    /// freed; if it is more, the difference is taken from what is available.
     Capture {
         amount: Decimal,
     },
     Release,
-    /// The hold expires this long from now, if that is later than it would.
+    /// The hold expires this long from now, if that is later than its present expiry.
     Extend {
         lifetime: Duration,
     },
@@ -142,7 +142,7 @@ impl Collection {
     }
 }
 
-/// What goes back to the wallets, of what a source took.
+/// The part of what a source took that goes back to the wallets.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::domain) struct Restitution {
     pub id: TakeBackId,
@@ -189,7 +189,7 @@ pub enum RepeatKey<'p> {
     OfHold(Uuid),
 }
 
-/// A posting that the fast path can book in the common case, with what its statement needs.
+/// A posting that the fast path can book in the common case, with the values that its statement needs.
 #[derive(Debug, Clone, Copy)]
 pub enum FastPosting<'p> {
     Deduction(Deduction<'p>),
@@ -287,7 +287,7 @@ impl Posting {
         self.wallet().filter(|_| makes)
     }
 
-    /// The wallet of the product whose guard counted what a reversal gives back, where another wallet paid.
+    /// The wallet of the product whose guard counted what a reversal gives back, if another wallet paid.
     #[must_use]
     pub fn guarded_as_well(&self) -> Option<WalletKey> {
         match (&self.change, self.wallet()) {
@@ -333,7 +333,7 @@ impl Posting {
         }
     }
 
-    /// The grants that it takes from or gives something back to though they may be used up.
+    /// The grants that it takes from or gives back to, even if they are used up.
     #[must_use]
     pub fn restored_grants(&self) -> Vec<Uuid> {
         match &self.change {
@@ -345,8 +345,8 @@ impl Posting {
         }
     }
 
-    /// What the ledger knows it by once it is booked. Captures, releases and extensions are idempotent by the hold's
-    /// state, sweeps by the clock, take-backs by what their source has asked for before: they have none.
+    /// The key by which the ledger recognizes it once it is booked. Captures, releases and extensions are idempotent by
+    /// the hold's state, sweeps by the clock, take-backs by the earlier requests of their source: they have no key.
     #[must_use]
     pub fn dedupe_key(&self) -> Option<DedupeKey> {
         let kind = match self.change {
@@ -358,7 +358,7 @@ impl Posting {
         Some(DedupeKey { customer, kind, key: self.label.key.clone() })
     }
 
-    /// What a repetition within one flush is recognised by.
+    /// The key by which a repetition within one flush is recognized.
     #[must_use]
     pub fn repeat_key(&self) -> RepeatKey<'_> {
         match &self.target {
@@ -373,7 +373,7 @@ impl Posting {
         }
     }
 
-    /// What the fast path needs of it; `None` where the full path must decide.
+    /// The values that the fast path needs; `None` if the full path must decide.
     #[must_use]
     pub fn fast(&self) -> Option<FastPosting<'_>> {
         let label = &self.label;

@@ -1,4 +1,4 @@
-//! Reconciliation: what a payment company says that it took, refunded and disputed, against what we have on record.
+//! Reconciliation: what a payment company says that it took, refunded and disputed, against our records.
 //!
 //! The company's list reaches beyond the day at both ends, because a payment is often recorded here later than it was
 //! made there. Payments and refunds are compared by the company's ids, disputes by the payment that they are about.
@@ -46,7 +46,7 @@ pub struct CompanyMovement {
     pub marked: bool,
 }
 
-/// What we have on record. Amounts are never negative.
+/// Our records. Amounts are never negative.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnMovement {
     pub kind: MovedKind,
@@ -79,7 +79,7 @@ pub struct Difference {
     pub company: Option<Money>,
     pub own: Option<Money>,
     pub at: DateTime<Utc>,
-    /// Our own id of the record, where there is one.
+    /// Our own id of the record, if there is one.
     pub record: Option<String>,
 }
 
@@ -121,8 +121,8 @@ fn own_key(movement: &OwnMovement) -> MovementKey<'_> {
     }
 }
 
-/// Compares both sides. `company` is all that it lists around the day; `own` is what was recorded in the day, and what
-/// the company names.
+/// Compares both sides. `company` has all that the company lists around the day; `own` has our records of the day, and
+/// those that the company names.
 #[must_use]
 pub fn compare(span: Span, company: &[CompanyMovement], own: &[OwnMovement]) -> Reconciliation {
     let in_day = |at: DateTime<Utc>| at >= span.from && at < span.to;
@@ -234,7 +234,7 @@ mod tests {
         OwnMovement { kind, id, payment_id: payment.to_owned(), amount: usd(cents), at: at(hour), record }
     }
 
-    /// The day is of the hours 24 to 47.
+    /// The day has the hours 24 to 47.
     fn day() -> Span {
         Span { from: at(24), to: at(48) }
     }

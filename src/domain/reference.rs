@@ -20,7 +20,7 @@ pub fn make_reference(random: u64) -> String {
 }
 
 /// Reads a reference as a bank delivers it. Case, spaces and punctuation do not matter, and O, I and L are read as the
-/// digits 0 and 1. `None` when the text is not a reference of ours.
+/// digits 0 and 1. `None` if the text is not one of our references.
 #[must_use]
 pub fn parse_reference(text: &str) -> Option<String> {
     let cleaned: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
@@ -33,7 +33,7 @@ pub fn parse_reference(text: &str) -> Option<String> {
     Some(PREFIX.chars().chain(values.iter().map(|value| letter(*value))).collect())
 }
 
-/// The references in a text of a bank, wherever they are in it and however they are broken up. Each is named once.
+/// The references in a text of a bank, wherever they are in it and however they are split. Each is returned once.
 #[must_use]
 pub fn find_references(text: &str) -> Vec<String> {
     let cleaned: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();

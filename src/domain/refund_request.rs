@@ -15,7 +15,7 @@ pub enum RefundRequestState {
     /// Its refund has started.
     Approved,
     Refused,
-    /// Its customer wants it no more.
+    /// The customer withdrew it.
     Withdrawn,
 }
 

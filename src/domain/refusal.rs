@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::money::Money;
 use super::wallet_key::WalletKey;
 
-/// What a short wallet had to offer.
+/// What a short wallet had available.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shortfall {
     pub wallet: WalletKey,
@@ -39,7 +39,7 @@ pub struct CapReached {
     pub wallet: WalletKey,
     pub period: CapPeriod,
     pub cap: Money,
-    /// In this period so far, with what open holds reserve.
+    /// Spent in this period so far, with what open holds reserve.
     pub spent: Money,
     pub required: Money,
     /// When the period ends.
@@ -51,7 +51,7 @@ pub struct CapReached {
 pub enum Refusal {
     #[error("the balance is too low")]
     Insufficient(Shortfall),
-    #[error("this key was used before with another content")]
+    #[error("this key was used before with other content")]
     KeyReused,
     #[error("the wallet is frozen")]
     Frozen,
@@ -61,7 +61,7 @@ pub enum Refusal {
     AccountClosed,
     #[error("the account is not being closed")]
     NotClosing,
-    /// The sum that ends it.
+    /// The sum that must be paid first.
     #[error("{0} of taken-back money is owed")]
     TakenBackDebt(Money),
     #[error("the spending cap of this {} is reached", .0.period)]

@@ -13,7 +13,7 @@ use super::billing_profile::BillingProfile;
 pub enum RemitterCheck {
     /// The remitter is the person or the company of the profile.
     Same,
-    /// The profile's name, which is another.
+    /// The remitter differs from the profile, which has this name.
     Differs(String),
 }
 

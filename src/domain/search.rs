@@ -1,4 +1,4 @@
-//! What operators look for, and what they find. A text is matched as a whole or by its beginning, in normal form.
+//! What operators search for, and what they find. A text is matched as a whole or by its beginning, in normal form.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -22,7 +22,7 @@ pub struct Prefix {
 impl Prefix {
     fn of(text: impl Into<String>) -> Option<Self> {
         let first = text.into();
-        // No text that is looked for contains the last code point.
+        // No text that is searched for contains the last code point.
         let end = format!("{first}\u{10FFFF}");
         (!first.is_empty()).then_some(Self { first, end })
     }
@@ -47,7 +47,7 @@ pub struct SearchTerms {
     /// The beginning of a reference code.
     pub reference: Option<Prefix>,
     pub amount: Option<rust_decimal::Decimal>,
-    /// The kind that an id of ours names, and its range; no kind for a bare UUID.
+    /// The kind that our id names, and its range; no kind for a bare UUID.
     id: Option<(Option<IdKind>, IdRange)>,
 }
 

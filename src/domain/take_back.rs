@@ -1,28 +1,28 @@
-//! Taken-back money: what a company or an operator took from us, and the customer's wallets give for it.
+//! Taken-back money: a company or an operator took it from us, and the customer's wallets give it.
 //!
 //! **Sources.** A refund, a dispute and a reversed approval take back money of one payment: what it brought to an
-//! order, and what it brought to a wallet without an order. Each is a source, and what it asks of the wallets is
+//! order, and what it brought to a wallet without an order. Each is a source, and what it takes from the wallets is
 //! recorded in movements ([`Taken`]), numbered from 1. A movement is of one wallet.
 //!
-//! **Reach.** What has left already is taken by force ([`Reach::AllWallets`]): from the order's wallet, then from the
-//! main wallet, then from the products by code; only unheld paid money beyond the wallet's debt. What is missing is a
-//! [`Claim`] on the customer in that currency. It is in no wallet's figures.
+//! **Reach.** For money that has already left, the wallets are taken from by force ([`Reach::AllWallets`]): from the
+//! order's wallet, then from the main wallet, then from the products by code; only unheld paid money beyond the
+//! wallet's debt. What is missing is a [`Claim`] on the customer in that currency. It is in no wallet's figures.
 //!
-//! **While a claim stands**, no wallet of that customer and currency has unheld paid money beyond its debt: whatever
+//! **While a claim is open**, no wallet of that customer and currency has unheld paid money beyond its debt: whatever
 //! appears is taken in the same transaction, for the oldest claim first. New usage that may be refused, new holds,
 //! captures beyond their hold, transfers and refunds are refused with the sum that ends it. Captures within a hold,
 //! releases, reversals, usage that has happened, grants and top-ups go on.
 //!
-//! **Giving back** first strikes what is still claimed of that source; then it goes movement by movement, last taken
+//! **Giving back** first cancels what that source still claims; then it goes movement by movement, last taken
 //! first, each into the wallet that it came from.
 //!
-//! **The bonus.** The share of an order's bonus that goes back with its money is revoked from the grant as far as it is
-//! there and not held. The rest was spent, so money is taken for it, against `promotion`. When bonus returns later (a
+//! **The bonus.** The share of an order's bonus that goes back with its money is revoked from the grant, as far as it
+//! is left and not held. The rest was spent, so money is taken for it, against `promotion`. When bonus returns later (a
 //! hold is released, usage is reversed), it is revoked, and the money goes back to its wallet in the same transaction.
 //!
-//! For each source at all times: taken − given back + still claimed = what it asks for. `topup check` holds it.
+//! For each source at all times: taken − given back + still claimed = what it asks for. `topup check` verifies it.
 //!
-//! Example: 100 were paid by card and moved to `whatsapp`, where 30 were spent. A dispute over 100 takes 70 from
+//! Example: 100 were paid by card and moved to `whatsapp`, where 30 were spent. A dispute of 100 takes 70 from
 //! `whatsapp` and claims 30. A top-up of 50 is credited, and 30 of it are taken at once, so the claim ends.
 
 use std::collections::BTreeMap;
@@ -100,7 +100,7 @@ impl TakenFrom {
         }
     }
 
-    /// The part as which the money itself is taken; bonus has parts of its own.
+    /// The part for the money itself; bonus has parts of its own.
     #[must_use]
     pub fn money(self) -> TakenPart {
         match self {
@@ -110,7 +110,7 @@ impl TakenFrom {
     }
 }
 
-/// What a movement takes, and for what.
+/// What a movement takes, and the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TakenPart {
     /// Paid money, for the order's money.
@@ -145,10 +145,10 @@ impl TakenPart {
 /// Which wallets give what a source asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// The order's wallet, then the wallets of these products; refused where their unheld paid money is less.
+    /// The order's wallet, then the wallets of these products; refused if their unheld paid money is less.
     Request { also: Vec<Product> },
-    /// The order's wallet, then the main wallet, of an account that is being closed: its closing has gathered the money
-    /// there. Refused where their unheld paid money is less.
+    /// The order's wallet, then the main wallet, of an account that is being closed: its closing has moved the money
+    /// there. Refused if their unheld paid money is less.
     Closing,
     /// The order's wallet; what it lacks becomes its debt.
     OrderWallet,
@@ -161,9 +161,9 @@ pub enum Reach {
 pub struct TakeBackOrigin {
     pub id: TakeBackId,
     pub of: TakenFrom,
-    /// Whom the money is booked against.
+    /// The counterpart of the money.
     pub counterpart: Counterpart,
-    /// What the entries say about it.
+    /// The description of the entries.
     pub description: Option<String>,
 }
 
@@ -207,7 +207,7 @@ impl Taken {
     }
 }
 
-/// The bonus that an order brought, and what became of it.
+/// The bonus that an order brought, and how much of it is spent or expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderBonus {
     pub grant_id: Uuid,

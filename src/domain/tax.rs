@@ -1,8 +1,8 @@
-//! The tax that a top-up bears.
+//! The tax of a top-up.
 //!
-//! Rules are the operator's data, and none are shipped. A rule is for one country of the seller, one of the customer,
-//! and for consumers or businesses. A customer is a business only if an operator has verified the tax id. An order
-//! keeps the rule by which it was taxed.
+//! Rules are the operator's data, and none are shipped. A rule is for one country of the seller, one country of the
+//! customer, and for consumers or businesses. A customer is a business only if an operator has verified the tax id. An
+//! order keeps the rule by which it was taxed.
 
 use chrono::{DateTime, Utc};
 
@@ -14,7 +14,7 @@ use super::percent::Percent;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaxedAt {
     TopUp,
-    /// It can be used for what is taxed differently, so its use is taxed, and not its purchase.
+    /// The credit can buy things that are taxed differently, so its use is taxed, and not its purchase.
     Never,
 }
 
@@ -35,17 +35,17 @@ impl TaxedAt {
     }
 }
 
-/// Whom a rule is about.
+/// The customers that a rule is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaxKey {
     pub seller: Country,
-    /// `None`: every country for whose customers no rule is found.
+    /// `None`: all countries without a rule of their own.
     pub customer: Option<Country>,
     /// Businesses whose tax id was verified; otherwise all other customers.
     pub business: bool,
 }
 
-/// How much a rule takes.
+/// The terms of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaxTerms {
     pub rate: Percent,
@@ -76,12 +76,12 @@ pub struct AppliedTax {
     pub terms: TaxTerms,
 }
 
-/// The tax of an amount. At most one of both is more than zero.
+/// The tax of an amount. At most one of the two is more than zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tax {
-    /// What the payer pays of it on top.
+    /// The part that the payer pays on top.
     pub on_top: Money,
-    /// What of it the amount contains.
+    /// The part that the amount contains.
     pub included: Money,
 }
 
@@ -119,8 +119,8 @@ pub fn contradiction(key: TaxKey, terms: TaxTerms) -> Option<(&'static str, &'st
 }
 
 /// Finds the rule for a customer: that of the customer's country, and for businesses first. Reverse charge never
-/// applies in the seller's own country, not by the rule for all other countries either. Where the seller's own country
-/// has a rule, the one for all others is not for its customers.
+/// applies in the seller's own country, not even by the rule for all other countries. If the seller's own country has a
+/// rule, the rule for all others does not apply to its customers.
 #[must_use]
 pub fn choose(rules: &[TaxRule], seller: Country, customer: Country, business: bool) -> Option<AppliedTax> {
     let find = |of: Option<Country>, business: bool| {
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(found("FR", false), ("20".to_owned(), false));
         assert_eq!(found("FR", true), ("0".to_owned(), true));
         assert_eq!(found("VN", false), ("0".to_owned(), false));
-        // Never reverse charge at home, although no rule of Germany's businesses says otherwise.
+        // Never reverse charge in the seller's own country, although there is no rule for German businesses.
         assert_eq!(found("DE", true), ("19".to_owned(), false));
         let abroad = TaxRule { terms: terms("0", false), ..rules[2].clone() };
         let at_home = [rules[0].clone(), abroad];
@@ -237,7 +237,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is contained is the tax of the rest, to the half of the smallest unit.
+        /// The contained tax is the tax of the rest, to within half of the smallest unit.
         #[test]
         fn what_a_price_contains_is_the_tax_of_the_rest(units in 1_i64..1_000_000_000, rate in 0_i64..=1_000_000) {
             let amount = Money::from_ledger(Decimal::new(units, 2), "EUR".parse().unwrap());

@@ -1,8 +1,8 @@
 //! Tax ids: their form and their check digits in the 27 countries of the EU, in China and in Vietnam.
 //!
-//! A check finds typing errors and no more. An operator verifies that a tax id exists, and whose it is. What follows is
-//! as the EU Commission (VIES, "structure of VAT numbers") and the authorities of the countries publish it; the vectors
-//! of the tests are from python-stdnum 2.2, which shares nothing with this file.
+//! A check only finds typing errors. An operator verifies that a tax id exists, and whose it is. The rules below are as
+//! the EU Commission (VIES, "structure of VAT numbers") and the authorities of the countries publish it; the vectors of
+//! the tests are from python-stdnum 2.2, which shares nothing with this file.
 
 use super::country::Country;
 
@@ -48,7 +48,7 @@ const CHECKS: [(&str, &str, Check); 29] = [
     ("RO", "RO", romania),
     ("SE", "SE", |n| has(n, 12) && n.strip_suffix("01").is_some_and(|n| luhn(n) == 0)),
     ("SI", "SI", |n| has(n, 8) && !n.starts_with('0') && slovenian(weighted(n, &DOWN_FROM_8) % 11) == Some(last(n))),
-    // Of a company, or of a person as in Czechia.
+    // The number of a company, or of a person as in Czechia.
     ("SK", "SK", |n| has(n, 10) && (value(n).is_multiple_of(11) || czechia(n))),
     ("VN", "VN", vietnam),
 ];
@@ -56,7 +56,7 @@ const CHECKS: [(&str, &str, Check); 29] = [
 const DOWN_FROM_9: [u64; 8] = [9, 8, 7, 6, 5, 4, 3, 2];
 const DOWN_FROM_8: [u64; 7] = [8, 7, 6, 5, 4, 3, 2];
 
-/// Whether it is so many digits, and nothing else.
+/// Whether it is exactly this many digits.
 fn has(number: &str, digits: usize) -> bool {
     number.len() == digits && are_digits(number)
 }

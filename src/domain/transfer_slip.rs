@@ -1,7 +1,7 @@
 //! Transfer slips: the payer's proof of a bank transfer, as a file.
 //!
 //! The content of a file decides what the file is; what the uploader says about it is not read. A slip is personal
-//! data: it leaves with the erasure of its customer.
+//! data: an erasure of its customer deletes it.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
-//! What operators decide about money that serves no order: it is applied, it goes back, or it is set aside.
+//! What operators decide about money that serves no order: it is applied, it goes back, or it is dismissed.
 //!
-//! A decision concerns a part of the payment's unapplied rest, and takes it once: the rest of a
-//! [`crate::domain::payment::Payment`] never becomes negative. Where one operator's word is not enough, the decision
-//! waits for another one, and moves nothing until then; if the rest has become smaller meanwhile, it is refused.
+//! A decision concerns a part of the payment's unapplied rest, which it takes once: the rest of a
+//! [`crate::domain::payment::Payment`] never becomes negative. If one operator may not decide alone, the decision waits
+//! for another one, and moves nothing until then; if the rest has become smaller meanwhile, it is refused.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -14,16 +14,16 @@ use super::own_word::ProposalEnd;
 use super::payment::ProviderName;
 use super::product::Product;
 
-/// What shall become of the money.
+/// The destination of the money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// An order that it completes, whatever the order is over.
+    /// An order that it completes, whatever the order's amount is.
     Order { id: Uuid, customer: CustomerId },
     /// A wallet of a customer.
     Wallet { customer: CustomerId, product: Product },
     /// Back to the payer, by the company that took it. `customer` is the one of the order that the payment names.
     Payer { customer: Option<CustomerId> },
-    /// Back to the payer, by a bank transfer that an operator has made; the bank's id of it.
+    /// Back to the payer, by a bank transfer that an operator has made, with this bank id.
     PayerByHand { bank_transaction_id: String },
 }
 
@@ -38,7 +38,7 @@ impl Destination {
         }
     }
 
-    /// The word in the database and in the API.
+    /// The name in the database and in the API.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ pub struct Decision {
     pub second_needed: bool,
     pub proposed_by: String,
     pub proposed_at: DateTime<Utc>,
-    /// `None` while it waits for a second operator, and where none was needed.
+    /// `None` while it waits for a second operator, and if none was needed.
     pub end: Option<ProposalEnd>,
     /// When it was carried out.
     pub done_at: Option<DateTime<Utc>>,
@@ -88,6 +88,6 @@ pub struct UnappliedFilter {
     /// The customer of that order.
     pub customer: Option<CustomerId>,
     pub received: TimeRange,
-    /// Those that were set aside, instead of those that wait for an operator.
+    /// Dismissed payments, instead of those that wait for an operator.
     pub is_dismissed: bool,
 }

@@ -53,7 +53,7 @@ pub struct UsageSum {
     pub day: NaiveDate,
     /// The product that was used, whichever wallet paid.
     pub product: Product,
-    /// What the usage says under the named keys; a key that it does not have is absent. Values are cut to 100
+    /// The usage's values under the named keys; a key without a value is absent. Values are cut to 100
     /// characters. Reversals have none.
     pub labels: BTreeMap<String, String>,
     /// How many usages and captures there are.

@@ -1,10 +1,11 @@
-//! Write-offs: two operators give up what a closed account owes.
+//! Write-offs: two operators write off what a closed account owes.
 //!
-//! An account owes the debt of its wallets, and what is claimed of taken-back money. A write-off is over all of it in
-//! one currency, as it was proposed: if the account owes another sum when the second operator approves, it is refused.
+//! An account owes the debt of its wallets, and what is claimed of taken-back money. A write-off covers the whole sum
+//! in one currency, as it was proposed: if the account owes another sum when the second operator approves, it is
+//! refused.
 //!
-//! Money that comes back to the account later, because a dispute is won for example, is taken for what was given up
-//! before anything of it goes to the customer.
+//! Money that comes back to the account later, because a dispute is won for example, is taken for what was written off,
+//! before any of it goes to the customer.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -22,7 +23,7 @@ pub struct WriteOff {
     pub id: Uuid,
     pub customer: CustomerId,
     pub amount: Money,
-    /// What came of it after all.
+    /// The part that came later.
     pub recovered: Money,
     /// The customer reads it in the account flows.
     pub reason: String,

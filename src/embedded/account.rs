@@ -11,8 +11,8 @@ use nix::unistd::{Uid, User};
 
 use super::EmbeddedError;
 
-/// The environment variables that a child process receives. All others are withheld: they hold the keys of the payment
-/// providers, and `PG*` variables would point initdb and postgres at another cluster.
+/// The environment variables that a child process receives. All others are withheld: they contain the keys of the
+/// payment providers, and `PG*` variables would point initdb and postgres at another cluster.
 const PASSED_ON: [&str; 4] = ["PATH", "TZDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
 /// The operating system user that PostgreSQL runs as. That is our own user, except for root: PostgreSQL refuses root,
@@ -80,8 +80,8 @@ impl SystemAccount {
         command
     }
 
-    /// Whether the user can enter the folder. We let the operating system try it, because mode bits do not show access
-    /// lists and mounts.
+    /// Whether the user can enter the folder. The operating system tries it, because mode bits do not show access lists
+    /// and mounts.
     pub(super) fn can_enter(&self, folder: &Path) -> bool {
         self.command("/bin/sh")
             .args(["-c", "cd \"$1\""])

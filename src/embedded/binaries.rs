@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 
 use super::EmbeddedError;
 
-/// Where packages put one PostgreSQL per version: the parent folder, the text before the version, the folder after it.
+/// The places where packages install one PostgreSQL per version: the parent folder, the text before the version, the
+/// folder after it.
 const VERSIONED: [(&str, &str, &str); 5] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),

@@ -121,7 +121,7 @@ fn is_postmaster(pid: i32, data: &Path) -> bool {
 /// its process id now; in that case it refuses to start.
 fn forget_the_dead(home: &Home) -> Result<(), EmbeddedError> {
     if pid_of(home).is_some() {
-        // This postmaster was started by hand, or we cannot know it. PostgreSQL decides, and logs why.
+        // This postmaster was started by a person, or its origin is unknown. PostgreSQL decides, and logs why.
         return Ok(());
     }
     let socket = home.socket();

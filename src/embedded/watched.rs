@@ -29,7 +29,7 @@ impl WatchedCluster {
                     Ok(false) => {}
                     Ok(true) => {
                         metrics::counter!("topup_restarts_total", "part" => "postgres").increment(1);
-                        tracing::error!("The embedded PostgreSQL had ended by itself; it runs again");
+                        tracing::error!("The embedded PostgreSQL had ended by itself; it was started again");
                     }
                     Err(error) => tracing::error!(%error, "The embedded PostgreSQL has ended and does not start"),
                 }
@@ -44,7 +44,7 @@ impl WatchedCluster {
     /// # Errors
     /// As [`Cluster::stop`].
     pub async fn stop(self) -> Result<(), EmbeddedError> {
-        // A watch that has panicked does not listen any more, and the join below says so.
+        // A watch that has panicked no longer listens, and the join below reports it.
         let _ = self.stop.send(());
         let watch = self.watch;
         let ended = aside(move || watch.join().map_err(|_| EmbeddedError::Thread("it panicked".into())));

@@ -1,10 +1,10 @@
-//! Reads balances: all questions that wait are answered by one read.
+//! Reads balances: one read answers all waiting questions.
 //!
 //! Frontends poll balances, and gateways ask for them before every call. A read takes a connection and a few
-//! statements, whether it is for one customer or for a hundred. There is no timer: a question that meets an idle reader
-//! is answered at once, and what comes meanwhile is answered together by the next read.
+//! statements, whether it is for one customer or for a hundred. There is no timer: an idle reader answers a question at
+//! once, and the next read answers together all questions that come meanwhile.
 //!
-//! A read begins after its questions have come, so no answer is older than one that its caller got before.
+//! A read begins after its questions have arrived, so no answer is older than one that its caller got before.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,8 +20,7 @@ use crate::storage::StorageError;
 use crate::storage::ledger;
 use crate::storage::pool::Pool;
 
-/// Readers at work at the same time: while one waits for the database, another one answers the callers that came
-/// meanwhile.
+/// The number of readers: while one waits for the database, another one answers the callers that came meanwhile.
 const READERS: usize = 2;
 /// Customers in one read.
 const CUSTOMERS: usize = 256;
@@ -31,7 +30,7 @@ const WAITING: usize = 20_000;
 type BalanceReply = oneshot::Sender<Result<Balances, EngineError>>;
 type Questions = Vec<(CustomerId, Vec<BalanceReply>)>;
 
-/// Who waits, by customer: a customer who asks very often is read once, and delays no other.
+/// The waiting callers, by customer: a customer who asks very often is read once, and delays no other.
 #[derive(Default)]
 struct WaitingQuestions {
     /// Who came first.
@@ -46,7 +45,7 @@ struct ReaderShared {
     woken: Notify,
 }
 
-/// The handle that use cases hold; cloning shares it.
+/// The handle for use cases; cloning shares it.
 #[derive(Clone)]
 pub struct BalanceReader {
     shared: Arc<ReaderShared>,
@@ -73,8 +72,8 @@ impl BalanceReader {
     /// The balances of a customer.
     ///
     /// # Errors
-    /// Database errors; [`EngineError::Overloaded`] when too many wait; [`EngineError::NotRead`] when another question
-    /// of the same read met the error.
+    /// Database errors; [`EngineError::Overloaded`] when too many wait; [`EngineError::NotRead`] when the error was
+    /// reported to another question of the same read.
     pub async fn read(&self, customer: &CustomerId) -> Result<Balances, EngineError> {
         let (reply, answer) = oneshot::channel();
         self.shared.push(customer, reply)?;
@@ -105,7 +104,7 @@ impl ReaderShared {
         Ok(())
     }
 
-    /// The questions about those customers who came first; wakes another reader where some are left.
+    /// The questions about the customers who came first. Wakes another reader if some are left.
     fn take(&self) -> Questions {
         let mut waiting = self.waiting();
         let customers = waiting.order.len().min(CUSTOMERS);
@@ -130,7 +129,7 @@ async fn answer_all(shared: Arc<ReaderShared>) {
             shared.woken.notified().await;
             continue;
         }
-        // A caller that has gone meanwhile wants no answer.
+        // A caller that has left meanwhile wants no answer.
         questions.retain(|(_, replies)| replies.iter().any(|reply| !reply.is_closed()));
         answer(&shared.pool, questions).await;
     }

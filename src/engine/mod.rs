@@ -1,5 +1,5 @@
-//! What runs by itself, outside requests: the poster, which writes usage and holds, the reader of balances, and the
-//! balance streams.
+//! The parts that run by themselves, outside requests: the poster, which writes usage and holds, the reader of
+//! balances, and the balance streams.
 //!
 //! Use cases hand their work over and wait for the answer. An engine has loops and, for the poster, a thread of its
 //! own; it starts with the service and drains when the service stops.

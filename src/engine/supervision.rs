@@ -41,7 +41,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes note of a part that has failed and cannot be started again: the process is not ready any more.
+    /// Records that a part has failed and cannot be started again: the process is no longer ready.
     pub fn give_up(&self) {
         self.down.fetch_add(1, Ordering::SeqCst);
     }

@@ -1,5 +1,5 @@
 //! `/openapi.json`, Swagger UI at `/docs/` with the guides in Markdown, and the answer to requests that no route takes.
-//! An installation can leave all but the last out.
+//! An installation can switch all of these off except the last.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
@@ -31,7 +31,7 @@ pub fn configure(config: &mut ServiceConfig) {
     });
 }
 
-/// Registers a plain page in the place of Swagger UI, for payers whose order names no page to return to.
+/// Registers a plain page in place of Swagger UI, for payers whose order names no page to return to.
 pub fn plain(config: &mut ServiceConfig) {
     config.map(|config| config.route("/", web::get().to(front_page)));
 }
@@ -49,7 +49,7 @@ async fn document() -> HttpResponse {
         .body(openapi::text())
 }
 
-/// What starts Swagger UI, instead of its own script: the settings of the library have no place for an interceptor.
+/// The script that starts Swagger UI, instead of the library's own: the library's settings cannot hold an interceptor.
 async fn initializer() -> HttpResponse {
     HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(include_str!("swagger/initializer.js"))
 }

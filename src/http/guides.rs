@@ -1,5 +1,5 @@
 //! The document in words: Markdown of its guides and operations, the pages about errors and identity, and `/llms.txt`,
-//! which names them all. They are made of the document and of the guides in `src/docs`.
+//! which names them all. They are made from the document and the guides in `src/docs`.
 
 use std::fmt::Write;
 use std::sync::LazyLock;

@@ -67,7 +67,7 @@ impl std::fmt::Debug for Measured {
 /// Get metrics
 ///
 /// Shows the metrics in Prometheus' text format: requests by route and status, how long they took, and the state of the
-/// connection pool. An installation can give the metrics an address of their own; they are not at this one then.
+/// connection pool. An installation can give the metrics an address of their own; then they are not available here.
 #[utoipa::path(
     tag = "operations",
     operation_id = "getMetrics",

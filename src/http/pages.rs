@@ -49,7 +49,7 @@ fn place_in_words(place: Appearance) -> String {
 /// What a code means, as HTML.
 fn text(code: Code) -> String {
     let escaped = code.meaning().replace('&', "&amp;").replace('<', "&lt;");
-    // Every second part was between backticks.
+    // Every second part is code, because it was between backticks.
     let parts = escaped.split('`').enumerate();
     parts.map(|(n, part)| if n % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() }).collect()
 }
@@ -60,8 +60,8 @@ fn html(title: &str, body: &str) -> HttpResponse {
     HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page)
 }
 
-/// What a payer sees who comes back from a payment company, where the order names no page of the shop. It says nothing
-/// of the order: a visitor of this page has shown no token.
+/// The page for a payer who comes back from a payment company, if the order names no page of the shop. It says nothing
+/// about the order, because its visitor has sent no token.
 async fn paid() -> HttpResponse {
     html(
         "Top-up",

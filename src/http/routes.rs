@@ -10,7 +10,7 @@ use super::v1::{
     webhook_endpoints,
 };
 
-/// Registers every operation of the API but the metrics.
+/// Registers every operation of the API except the metrics.
 pub fn configure(config: &mut ServiceConfig) {
     // actix tries the routes in this order, those with an id by regular expression. The hottest ones come first.
     metering(config);

@@ -22,7 +22,7 @@ pub enum IdentitySettingsError {
     JwksUrl,
     #[error("the JWT {0} is set but empty")]
     Empty(&'static str),
-    #[error("the claim of permissions must not be one that means something else, such as `scope`")]
+    #[error("the claim of permissions must not be one with another meaning, such as `scope`")]
     PermissionsClaim,
     #[error("the {0} must not be `user_metadata`, which the users themselves can write")]
     UserClaim(&'static str),

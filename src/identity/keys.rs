@@ -9,7 +9,7 @@ use super::error::{IdentitySettingsError, MIN_SECRET_BYTES};
 /// An RSA key has 2048 bits or more (RFC 7518 §3.3).
 const MIN_RSA_BYTES: usize = 256;
 const ED25519_BYTES: usize = 32;
-/// What an RSA key is for where nothing narrows it.
+/// The algorithms of an RSA key that names none.
 const RSA: &[Algorithm] = &[Algorithm::RS256, Algorithm::PS256];
 
 /// The lengths of an uncompressed point (SEC 1 §2.3.3): a byte, and two coordinates.

@@ -1,4 +1,4 @@
-//! Signs tokens of our own, for `topup token` and the welcome text.
+//! Signs our own tokens, for `topup token` and the welcome text.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,12 +41,12 @@ struct SignedClaims<'a> {
     permissions: Option<BTreeMap<&'a str, String>>,
 }
 
-/// What a token of ours says about its holder.
+/// What our token says about its holder.
 #[derive(Debug, Clone, Copy)]
 pub struct Holder<'a> {
     pub subject: &'a str,
     pub scope: Scope,
-    /// The name of the claim of permissions, and what it says.
+    /// The name and the value of the claim of permissions.
     pub permissions: Option<(&'a str, Permissions)>,
 }
 

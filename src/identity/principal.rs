@@ -132,12 +132,12 @@ pub struct Principal {
     /// The customer that the caller is. A person who is an operator may be a customer, too.
     pub customer: Option<CustomerId>,
     pub scopes: Scopes,
-    /// What the scope `operator` opens. Other scopes have no permissions.
+    /// The permissions of the scope `operator`. Other scopes have none.
     pub permissions: Permissions,
     pub credential: Credential,
     /// The token's `exp`, or the end of the API key.
     pub expires_at: DateTime<Utc>,
-    /// The API key that the caller showed; `None` for a token.
+    /// The caller's API key; `None` for a token.
     pub api_key: Option<Uuid>,
 }
 

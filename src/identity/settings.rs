@@ -36,12 +36,12 @@ pub struct IdentitySettings {
     pub leeway: Duration,
 }
 
-/// The claims from which something is read whose names differ from one identity provider to the other.
+/// The claims whose names differ between identity providers.
 #[derive(Debug, Clone, Default)]
 pub struct ClaimNames {
     /// The claim with the id of a customer. If unset, `sub`. Services and operators are always named by `sub`.
     pub customer: Option<String>,
-    /// The claim with the scopes. If unset, `scope`, and where a token has none, `scp`.
+    /// The claim with the scopes. If unset, `scope`, or `scp` if a token has no `scope`.
     pub scope: Option<String>,
     /// The claim with an operator's permissions. If unset, the scope `operator` has all of them.
     pub permissions: Option<String>,
@@ -71,8 +71,8 @@ impl IdentitySettings {
             if claim.as_deref() == Some("") {
                 return Err(IdentitySettingsError::Empty(what));
             }
-            // Supabase lets its users write this claim. An installation that trusted it would let every user act as
-            // every customer.
+            // Supabase lets its users write this claim. An installation that trusted it would let every user act as any
+            // customer.
             if claim.as_deref() == Some("user_metadata") {
                 return Err(IdentitySettingsError::UserClaim(what));
             }

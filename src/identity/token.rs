@@ -123,8 +123,8 @@ impl Claims {
         Ok((Principal { subject, customer, scopes, permissions, credential, expires_at, api_key: None }, exp))
     }
 
-    /// The customer that the caller is, whatever else: the one under the claim of the settings, or under `sub` where
-    /// they name no claim.
+    /// The customer that the caller is, in any role: the value of the configured claim, or of `sub` if no claim is
+    /// configured.
     fn customer(&self, names: &ClaimNames) -> Option<CustomerId> {
         let id = match names.customer.as_deref() {
             None | Some("sub") => self.sub.as_deref(),
@@ -133,7 +133,7 @@ impl Claims {
         id.and_then(CustomerId::new)
     }
 
-    /// Who calls: the customer under the claim of the settings, and anybody else under `sub`.
+    /// The caller's name: for a customer, the value of the configured claim; for anybody else, `sub`.
     fn subject(&self, scopes: Scopes, names: &ClaimNames) -> Result<String, TokenError> {
         let is_customer =
             scopes.contains(Scope::Customer) && !scopes.contains(Scope::Service) && !scopes.contains(Scope::Operator);

@@ -19,7 +19,7 @@ use crate::domain::webhook::address::AddressRule;
 
 pub use self::signature::{Secret, sign};
 
-/// How long a partner has for an answer, all together.
+/// How long a partner's whole answer may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 const CONNECT: Duration = Duration::from_secs(5);
 /// How much of an answer's body is kept.
@@ -27,7 +27,7 @@ const BODY: usize = 1024;
 /// How long a connection is kept for the next delivery.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Why nothing can be sent.
+/// Why a message cannot be sent.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct SenderError(#[from] reqwest::Error);
@@ -45,19 +45,19 @@ pub struct Message<'m> {
     pub url: &'m str,
     /// The id of the event, which stays the same in every attempt.
     pub id: &'m str,
-    /// Of the attempt, in seconds since 1970.
+    /// The time of the attempt, in seconds since 1970.
     pub timestamp: i64,
     pub body: &'m str,
     /// Each signs.
     pub secrets: &'m [Secret],
 }
 
-/// What came of it.
+/// The outcome of the attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The status of the answer; `None` without one.
     pub status: Option<u16>,
-    /// Why there was no answer, or why it does not count.
+    /// Why there was no answer, or why the answer counts as a failure.
     pub error: Option<String>,
     /// The beginning of the answer's body.
     pub body: Option<String>,
@@ -113,7 +113,7 @@ impl Sender {
         let mut answer = request.send().await.map_err(|error| in_words(&error))?;
         let status = answer.status().as_u16();
         let mut body = Vec::new();
-        // A body that breaks off does not change what the status says.
+        // If the body breaks off, the status still counts.
         while let Ok(Some(chunk)) = answer.chunk().await {
             let room = BODY.saturating_sub(body.len());
             body.extend(chunk.iter().take(room));
@@ -158,7 +158,7 @@ mod tests {
 
     use super::*;
 
-    /// The check is made on the address that the name leads to, whatever it led to before.
+    /// The check concerns the address to which the name resolves now, whatever it was before.
     #[tokio::test]
     async fn case_52_a_name_that_leads_inside_is_not_called() {
         let inside = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -57,7 +57,7 @@ pub fn sign(message: Message<'_>) -> String {
 mod tests {
     use super::*;
 
-    /// The example of the standard's own libraries.
+    /// The example from the standard's own libraries.
     #[test]
     fn a_signature_is_the_one_of_the_standard() {
         let secret = Secret::from_kept("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());

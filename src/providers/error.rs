@@ -15,8 +15,8 @@ pub enum ProviderError {
     #[error("{provider} is busy: {detail}")]
     Busy { provider: ProviderName, detail: String, retry_after_seconds: Option<u64> },
     /// The company returns the error that it stored under the key of this request, and does so whenever the request is
-    /// repeated. Nobody was given what the first call may have made, so it can never be paid: a new attempt with a new
-    /// key may be sent.
+    /// repeated. Nobody received what the first call may have made, so it can never be paid: a new attempt with a new
+    /// key can be sent.
     #[error("{provider} returns a stored error for this request: {detail}")]
     StoredError { provider: ProviderName, detail: String },
     /// The company does not accept our credentials. An operator must correct them.
@@ -43,8 +43,8 @@ pub enum NotificationError {
     /// again.
     #[error("the notification cannot be read: {0}")]
     Malformed(UnreadableNotification),
-    /// The notification is signed, but comes in a form that carries no facts. Only the settings of the endpoint at the
-    /// company can change that. The sentence says so to the operator.
+    /// The notification is signed, but comes in a form that contains no facts. Only the settings of the endpoint at the
+    /// company can change that. The sentence tells the operator so.
     #[error("{0}")]
     WrongForm(&'static str),
     /// There is nothing to verify, or it cannot be verified now, for example because the certificate cannot be fetched.

@@ -8,10 +8,9 @@ use crate::domain::payment::ProviderName;
 pub struct EndpointGuide {
     pub provider: ProviderName,
     pub url: String,
-    /// The events to subscribe to, which are exactly those that the code reads. Empty where a company sends one kind
-    /// only.
+    /// The events to subscribe to, which are exactly those that the code reads. Empty if a company sends only one kind.
     pub events: Vec<&'static str>,
-    /// The API version to choose for the endpoint, where the company has versions.
+    /// The API version to choose for the endpoint, if the company has versions.
     pub api_version: Option<String>,
     pub note: &'static str,
 }
@@ -41,7 +40,7 @@ pub fn endpoint_guides(public_url: &str, stripe_api_version: &str) -> Vec<Endpoi
             url: url("vnpay/ipn"),
             events: Vec::new(),
             api_version: Some("2.1.0".to_owned()),
-            note: "The IPN URL of the terminal. VNPay sends one kind of notification only.",
+            note: "The IPN URL of the terminal. VNPay sends only one kind of notification.",
         },
     ]
 }

@@ -4,7 +4,7 @@
 //! 1. Write `providers/<company>.rs` with a type that implements [`PaymentProvider`].
 //! 2. Add one line to [`Registry::new`], and its settings to [`settings::ProviderSettings`]. `config/mod.rs` and
 //!    `server/provider_settings.rs` read the variables that fill them.
-//! 3. If the company sends notifications, or sends payers back to a page of ours, it needs paths that do not change.
+//! 3. If the company sends notifications, or sends payers back to our page, it needs paths that do not change.
 //!    Add their routes to `http/v1/providers.rs` and `http/routes.rs`; the code behind them is shared.
 //!
 //! This is all for a company behind an existing channel, for example another card processor instead of the first:
@@ -23,13 +23,13 @@
 //! - No provider opens a transaction. The order is committed before `create` is called.
 //! - `read` never moves money. `capture` may, and is called only after the order was committed as `processing`.
 //! - [`Observation::Paid`] contains the amount that arrived, even if another amount was requested. Settlement compares
-//!   the two and keeps the difference on record. Any other response about another order or amount is
+//!   the two and records the difference. Any other response about another order or amount is
 //!   [`ProviderError::Mismatch`].
 //! - A notification is a fact only if [`PaymentProvider::verify`] returns it. The signature covers the raw bytes.
 //! - An [`AttemptLocator`] names an order only by what our server wrote at the company. What a payer's browser can set
 //!   (Stripe's `client_reference_id`, PayPal's `custom_id`) may contradict a response, but never names an order.
 //! - Our marks name our [`Deployment`](crate::domain::deployment::Deployment). Other deployments may share the account,
-//!   and a mark of another one names no order of ours.
+//!   and a mark of another one names none of our orders.
 
 mod bank_transfer;
 mod error;
@@ -115,7 +115,7 @@ pub struct AttemptRequest {
 /// A created attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
-    /// The company's id of the attempt. Later calls and notifications are matched by it.
+    /// The attempt's id at the company. It matches later calls and notifications to the attempt.
     pub provider_reference: String,
     pub next_action: NextAction,
     /// When the attempt can no longer be paid, if the company says so.
@@ -169,12 +169,13 @@ impl RawNotification {
     }
 }
 
-/// What a company says about a payment that it names by its own id.
+/// A company's answer about a payment with the company's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PaymentLookup {
-    /// The company knows no such payment of ours, or says that it belongs to something else.
+    /// The company does not know the payment as ours, or says that it belongs to something else.
     Unknown,
-    /// `observation` is `None` when the company's words cannot be read. That does not matter for what is not ours.
+    /// `observation` is `None` when the company's words cannot be read. That does not matter for a payment that is not
+    /// ours.
     Found { locator: AttemptLocator, observation: Option<Observation> },
 }
 
@@ -185,7 +186,7 @@ pub enum TakeBack {
     Dispute(DisputeFact),
 }
 
-/// What the query of a payer's return names. It is never evidence of a payment.
+/// The attempt that the query of a payer's return names. It is never evidence of a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Returned {
     /// The query names no attempt.
@@ -260,30 +261,30 @@ pub trait PaymentProvider: Debug + Send + Sync {
         Ok(Vec::new())
     }
 
-    /// What the company lists as moved in a stretch of time: payments, refunds, disputes and payouts. `None` for a
+    /// The movements that the company lists for a period: payments, refunds, disputes and payouts. `None` for a
     /// company without such a list.
     async fn movements(&self, _span: Span) -> Result<Option<Vec<CompanyMovement>>, ProviderError> {
         Ok(None)
     }
 
-    /// How long after a moment that list is complete up to it.
+    /// How long after a moment the list is complete up to that moment.
     fn list_delay(&self) -> TimeDelta {
         TimeDelta::zero()
     }
 
-    /// Reads a dispute by the company's id of it. `None` if the company has no disputes.
+    /// Reads a dispute by its id at the company. `None` if the company has no disputes.
     async fn read_dispute(&self, _dispute_id: &str) -> Result<Option<DisputeFact>, ProviderError> {
         Ok(None)
     }
 
-    /// Sends the evidence about a dispute, and returns the dispute's status then. A company takes it once. Where it
-    /// takes evidence on its own pages only, people send it.
+    /// Sends the evidence about a dispute, and returns the dispute's new status. A company takes it once. If a company
+    /// takes evidence only on its own pages, operators send it there.
     async fn send_evidence(&self, _dispute_id: &str, _evidence: &Evidence) -> Result<DisputeFact, ProviderError> {
         let detail = "evidence is sent on the company's own pages; copy the file there".to_owned();
         Err(ProviderError::Unsupported { provider: self.name(), detail })
     }
 
-    /// The refunds and disputes of one payment, as far as the company shows them. `attempt` is the attempt by which it
+    /// The refunds and disputes of one payment that the company shows. `attempt` is the attempt by which it
     /// was made, if it is known.
     async fn take_backs_of(
         &self,
@@ -291,7 +292,7 @@ pub trait PaymentProvider: Debug + Send + Sync {
         attempt: Option<&AttemptRef>,
     ) -> Result<Vec<TakeBack>, ProviderError>;
 
-    /// Whether a payment that the company has called failed is credited only after a call to the company confirms it.
+    /// Whether a payment that the company reported as failed is credited only after a call to the company confirms it.
     /// The notification alone is then not enough.
     fn must_confirm_revival(&self) -> bool {
         false

@@ -57,7 +57,7 @@ pub struct StripeSettings {
     pub secret_key: SecretString,
     /// It is sent to browsers, and only [`super::CardFlow::Elements`] needs it.
     pub publishable_key: String,
-    /// One secret, or two with a comma between them while one is replaced at Stripe.
+    /// One secret, or two with a comma between them while one is being replaced at Stripe.
     pub webhook_secret: Option<SecretString>,
     pub base_url: String,
     /// `<date>.<name>`, sent as `Stripe-Version`.

@@ -1,4 +1,4 @@
-//! Sends notifications to the service: they are queued, signed, repeated if necessary, and kept on record.
+//! Sends notifications to the service: they are queued, signed, repeated if necessary, and recorded.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +32,7 @@ pub(super) struct Notification {
     /// The company's event id.
     pub event: String,
     pub kind: String,
-    /// The company's id of the payment that the notification is about.
+    /// The id, at the company, of the payment that the notification is about.
     pub payment: String,
     pub make: Make,
 }

@@ -30,7 +30,7 @@ pub(super) fn build(listener: TcpListener, world: Arc<World>) -> std::io::Result
         }
         app
     };
-    // One worker is enough for one person or one test. Signals are the owner's matter: it stops the sandbox.
+    // One worker is enough for one person or one test. The owner handles signals and stops the sandbox.
     Ok(HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run())
 }
 

@@ -1,4 +1,4 @@
-//! Stand-ins for what a build without the Cargo features `sandbox` or `embedded` leaves out.
+//! Substitutes for what a build without the Cargo features `sandbox` or `embedded` leaves out.
 //!
 //! [`Sandbox`] and [`WatchedCluster`] have no value here, so an `Option` of them is always `None`, and the rest of the
 //! server reads the same in every build.

@@ -16,7 +16,7 @@ use crate::storage::pool::{self, Pool};
 use crate::storage::roles::{self, MadeRole};
 use crate::storage::{Connection, calendar, durability, environment, migrations};
 
-/// What a database was found to be.
+/// The properties of an opened database.
 #[derive(Debug)]
 pub struct Prepared {
     pub stamp: Environment,
@@ -83,8 +83,8 @@ impl Database {
         self.cluster.is_some()
     }
 
-    /// Migrates our own database, and returns what it is. A configured database is only checked, because a restart of
-    /// the server must not change a production schema.
+    /// Migrates our own database, and returns its properties. A configured database is only checked, because a restart
+    /// of the server must not change a production schema.
     ///
     /// # Errors
     /// When migrations are pending on a configured database, its role cannot be taken, or its stamp is not the
@@ -118,7 +118,7 @@ impl Database {
         }
     }
 
-    /// Refuses a live database whose server may lose what it has confirmed, and warns of another one.
+    /// Refuses a live database whose server may lose what it has confirmed. For a test database it only warns.
     ///
     /// # Errors
     /// [`StartError::UnsafeCommits`].
@@ -179,7 +179,7 @@ impl Database {
         Ok(Migrated { ran, stamp, deployment, role })
     }
 
-    /// Adds the demo catalogue and the demo customer's first money where they are missing.
+    /// Adds the demo catalogue and the demo customer's first money if they are missing.
     ///
     /// # Errors
     /// When the database is stamped live.

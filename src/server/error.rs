@@ -23,13 +23,13 @@ pub enum StartError {
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
     #[cfg(not(feature = "embedded"))]
-    #[error("this build has no PostgreSQL of its own: set DATABASE_URL to the database that it uses")]
+    #[error("this build has no embedded PostgreSQL: set DATABASE_URL to a database")]
     NoDatabase,
     #[error("the database cannot be used: {0}; check DATABASE_URL, and that PostgreSQL runs there")]
     Storage(#[from] StorageError),
     #[error(
         "DATABASE_URL leads to a pooler that gives each transaction to any server session, so time limits and the \
-         order of locks would not hold: connect to PostgreSQL itself, or set the pooler to session mode"
+         order of locks would not be kept: connect to PostgreSQL itself, or set the pooler to session mode"
     )]
     TransactionPooler,
     #[error(
@@ -48,7 +48,7 @@ pub enum StartError {
          or correct TOPUP_ENVIRONMENT (a stamp can be changed by `topup migrate` only while nothing was ever booked)"
     )]
     OtherStamp { stamp: Environment, wanted: Environment },
-    #[error("TOPUP_TIME_ZONE: the database knows no time zone {0}; its names are in pg_timezone_names")]
+    #[error("TOPUP_TIME_ZONE: the database does not know the time zone {0}; the known names are in pg_timezone_names")]
     UnknownTimeZone(String),
     #[error(
         "the days of the database begin in {stamped}, but TOPUP_TIME_ZONE says {wanted}: correct it (a time zone can \

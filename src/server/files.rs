@@ -28,7 +28,7 @@ pub(super) fn connections(config: &Config) -> usize {
     most
 }
 
-/// Raises the soft limit of open files to `needed`, or as far as the system allows it, and returns what it is then.
+/// Raises the soft limit of open files to `needed`, or as far as the system allows it, and returns the new limit.
 fn raised(needed: usize) -> usize {
     let needed = u64::try_from(needed).unwrap_or(u64::MAX);
     let now = match getrlimit(Resource::RLIMIT_NOFILE) {

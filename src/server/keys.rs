@@ -1,4 +1,4 @@
-//! The keys that verify tokens, and the key that signs tokens of our own.
+//! The keys that verify tokens, and the key that signs our own tokens.
 
 use std::fs::{self, OpenOptions, Permissions as FilePermissions};
 use std::io::{self, ErrorKind, Write};
@@ -33,8 +33,8 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Signs a token that this installation accepts. The permissions are an operator's. The token contains them only
-    /// where the installation has a claim for them.
+    /// Signs a token that this installation accepts. The permissions are for an operator. The token contains them only
+    /// if the installation has a claim for them.
     ///
     /// # Errors
     /// When the subject or the life of the token is out of range.
@@ -50,7 +50,7 @@ impl SigningKey {
         mint(&self.secret, holder, ttl, self.issuer.as_deref(), self.audience.as_deref())
     }
 
-    /// Whether a token of an operator must say what he may do.
+    /// Whether an operator's token must name permissions.
     #[must_use]
     pub fn has_permissions(&self) -> bool {
         self.permissions_claim.is_some()
@@ -60,7 +60,7 @@ impl SigningKey {
 /// The configured keys, or a generated one.
 #[derive(Debug)]
 pub struct TokenKeys {
-    /// Whether the secret was generated here. Such a secret is only good for trying out.
+    /// Whether the secret was generated here. Such a secret is only for trials.
     pub generated: bool,
     pub signing: Option<SigningKey>,
     secret: Option<SecretString>,

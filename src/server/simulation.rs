@@ -20,7 +20,7 @@ struct Simulated {
 
 impl Simulated {
     /// `on` simulates every company whose base URL is not configured. `auto` also leaves out companies with
-    /// credentials, and simulates none where the database is not our own.
+    /// credentials, and simulates none if the database is not embedded.
     ///
     /// # Errors
     /// [`StartError::SandboxOnLive`] when the configuration asks for simulation on a database that is stamped live.
@@ -169,7 +169,7 @@ fn simulated_vnpay(configured: Option<VnpaySettings>) -> VnpaySettings {
     vnpay
 }
 
-/// The simulated Stripe signs with one secret, also if two are configured.
+/// The simulated Stripe signs with one secret, even if two are configured.
 fn first_of(secrets: Option<&SecretString>) -> SecretString {
     let text = secrets.map(ExposeSecret::expose_secret).unwrap_or_default();
     text.split(',').map(str::trim).find(|secret| !secret.is_empty()).unwrap_or_default().into()

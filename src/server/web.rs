@@ -55,9 +55,9 @@ const PATIENCE: Patience = Patience {
 };
 /// How long a client may take to close its side of a connection that we close.
 const LINGER: Duration = Duration::from_secs(1);
-/// How many connections may be open above the limit for the moment in which others are ended for them.
+/// How many connections above the limit may be open for a moment, until others are ended for them.
 const IN_PASSING: usize = 32;
-/// How many connections may read the metrics at a time, where they have a listener of their own.
+/// How many connections may read the metrics at a time, if the metrics have a listener of their own.
 const MOST_READERS: usize = 32;
 /// How many closed connections may keep their places until their requests have ended.
 const LEAVING: usize = 32;
@@ -125,7 +125,8 @@ pub fn read_origins(setting: &'static str, configured: &[String]) -> Result<Orig
     Ok(Origins::These(named.into_iter().map(str::to_owned).collect()))
 }
 
-/// The sites that payers may be sent back to: those of the setting, or else our own and those whose pages may call.
+/// The sites that payers may be sent back to: those of the setting, or else our own and those whose pages may call the
+/// API.
 pub fn return_origins(setting: Origins, callers: &Origins, public_url: &str, simulated: bool) -> ReturnOrigins {
     let own = url::Url::parse(public_url).ok().map(|url| url.origin().ascii_serialization());
     let (all, named) = match (setting, callers) {
@@ -302,7 +303,7 @@ fn serve_metrics(listener: TcpListener, blueprint: &Blueprint) -> Result<(Server
     Ok((handle, task))
 }
 
-/// Starts the HTTP server, which runs until it is stopped. With a second listener, the metrics are served there only.
+/// Starts the HTTP server, which runs until it is stopped. With a second listener, the metrics are served only there.
 ///
 /// # Errors
 /// When the metrics or the server cannot be set up.
@@ -329,7 +330,8 @@ pub fn start(
         .shutdown_timeout(config.shutdown_seconds)
         .disable_signals();
     let stopping = builder.graceful_shutdown_signal();
-    // As `HttpServer` does it, which takes no stream of our own, and stops before the tasks of its requests have ended.
+    // Does the work of `HttpServer`, which cannot use our own stream type, and stops before the tasks of its requests
+    // have ended.
     let serve = move || {
         let (stopping, connections) = (stopping.clone(), Arc::clone(&connections));
         let service =

@@ -1,8 +1,8 @@
 //! Pages of account flows: a customer's entries, newest first. A page goes on after a position, not after a number of
 //! rows, so a late page costs no more than the first one.
 //!
-//! Three statements list flows, and each has a twin (`BACK`) that reads a page backwards. Which one is used depends on
-//! what the filter names: see [`page`].
+//! Three statements list flows, and each has a counterpart (`BACK`) that reads a page backwards. Which one is used
+//! depends on what the filter names: see [`page`].
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -67,13 +67,13 @@ struct FlowParameters {
     kinds: Vec<i16>,
     from: Option<DateTime<Utc>>,
     to: Option<DateTime<Utc>>,
-    /// The position beside which the page lies: it comes after it, or before it where it is read backwards.
+    /// The position next to the page: the page comes after it, or before it if it is read backwards.
     at: DateTime<Utc>,
     seq: i64,
     wallet: Uuid,
     currency: Option<String>,
     product: Option<String>,
-    /// Whether transfers that came in have to belong to an order; `None` where it does not matter.
+    /// Whether transfers that came in have to belong to an order; `None` if it does not matter.
     for_orders: Option<bool>,
     limit: i64,
 }
@@ -134,7 +134,7 @@ impl<const BACK: bool> Statement for ByKind<BACK> {
 
 /// Lists consumption, alone or with other kinds. It walks down each wallet that the filter allows and merges the walks.
 /// Where a page begins and ends within a wallet is found by binary search, unless the page begins at the newest entry.
-/// Each wallet costs a page, however few entries it has, and a walk passes over entries of other kinds.
+/// For each wallet a whole page is read, however few entries it has, and entries of other kinds are skipped.
 struct ByWallet {
     page: FlowParameters,
     from_newest: bool,
@@ -183,8 +183,8 @@ impl Statement for ByWalletBack {
     }
 }
 
-/// Lists the entries with one reference. There are few of them, so they are read and sorted. Captures are many, and no
-/// index of references contains them.
+/// Lists the entries with one reference. There are few of them, so they are read and sorted. There are many captures,
+/// and no index of references contains them.
 struct ByReference<const BACK: bool> {
     page: FlowParameters,
     reference: String,
@@ -254,7 +254,7 @@ fn has_consumption(page: &FlowParameters) -> bool {
     page.kinds.iter().any(|kind| [EntryKind::Usage.code(), EntryKind::Capture.code()].contains(kind))
 }
 
-/// At most so many flows after a position, or from the newest flow when there is none.
+/// At most `limit` flows after a position, or from the newest flow if there is no position.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -277,7 +277,7 @@ pub async fn list(
     flows(Cached(ByKind::<false>(page)).load(conn).await?)
 }
 
-/// At most so many flows before a position, the nearest first.
+/// At most `limit` flows before a position, the nearest first.
 async fn list_back(
     conn: &mut AsyncPgConnection,
     filter: &FlowFilter,
@@ -309,7 +309,7 @@ impl Statement for ReversedOfUsages {
     }
 }
 
-/// What was given back of these usages. A usage of which nothing was given back is left out.
+/// How much of these usages was given back. A usage of which nothing was given back is left out.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -55,7 +55,7 @@ impl Statement for FindWalletEnds {
     }
 }
 
-/// Which wallets of a customer are meant.
+/// Which wallets of a customer to read.
 #[derive(Debug, Clone)]
 pub struct WhichWallets {
     pub customer: CustomerId,
@@ -63,7 +63,7 @@ pub struct WhichWallets {
     pub product: Option<Product>,
 }
 
-/// The wallets at both ends of a stretch of time, by currency and product.
+/// The wallets at both ends of a period, by currency and product.
 ///
 /// # Errors
 /// Database errors.
@@ -118,7 +118,7 @@ impl Statement for FindKindSums {
     }
 }
 
-/// What the entries of these wallets moved in a stretch of time, by wallet and kind, without consumption.
+/// What the entries of these wallets moved in a period, by wallet and kind, without consumption.
 ///
 /// # Errors
 /// Database errors.
@@ -139,7 +139,7 @@ pub async fn sums(
     let mut found = Vec::with_capacity(rows.len());
     for (wallet, kind, pays_order, count, amount) in rows {
         let kind = entry_kind_from_column(kind)?;
-        // Wallets that were not asked for are left out.
+        // Other wallets are left out.
         if let Some(ends) = wallets.iter().find(|ends| ends.wallet == wallet) {
             let amount = Money::from_ledger(amount, ends.opening.balance.currency());
             found.push(KindSum { wallet, kind, pays_order, count, amount });

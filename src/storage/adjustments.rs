@@ -87,7 +87,7 @@ impl TryFrom<AdjustmentRow> for Adjustment {
     }
 }
 
-/// Writes a new adjustment, or the changes of a known one. A CHECK refuses the proposer as approver where a second
+/// Writes a new adjustment, or the changes of a known one. A CHECK refuses the proposer as approver if a second
 /// operator is needed.
 ///
 /// # Errors
@@ -157,7 +157,7 @@ pub async fn list(
     page.cut(rows).try_map(Adjustment::try_from)
 }
 
-/// Deletes the proposal to reverse an order's approval. Returns false when there is none that waits.
+/// Deletes the proposal to reverse an order's approval. Returns false if none waits.
 ///
 /// # Errors
 /// Database errors.

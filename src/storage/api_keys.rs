@@ -1,4 +1,4 @@
-//! API keys: their digests, and what they open.
+//! API keys: their digests, and what they permit.
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
@@ -82,7 +82,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// How many keys of an owner can be used. It takes an advisory lock, so that parallel requests count each other's.
+/// How many valid keys an owner has. It takes an advisory lock, so that parallel requests count each other's.
 ///
 /// # Errors
 /// Database errors.
@@ -94,12 +94,12 @@ pub async fn count(conn: &mut AsyncPgConnection, owner: &KeyOwner) -> Result<i64
     Ok(count.get_result(conn).await?)
 }
 
-/// A key that can be used.
+/// A valid key.
 #[derive(Debug, Clone)]
 pub struct LiveKey {
     pub id: Uuid,
     pub owner: KeyOwner,
-    /// The customer that the owner is, as the token said with which the key was made.
+    /// The customer that the owner is, by the token that made the key.
     pub own_customer: Option<CustomerId>,
     pub permissions: Permissions,
     pub expires_at: DateTime<Utc>,
@@ -115,7 +115,7 @@ struct LiveRow {
     expires_at: DateTime<Utc>,
 }
 
-/// All keys that can be used, by their digests, and the time.
+/// All valid keys, by their digests, and the time.
 ///
 /// # Errors
 /// Database errors.

@@ -89,8 +89,8 @@ impl ApprovalRow {
     }
 }
 
-/// Writes an approval, or a proposal in place of the one that waits. CHECKs refuse a day that has not come anywhere,
-/// and the proposer where a second operator is needed.
+/// Writes an approval, or a proposal in place of the one that waits. CHECKs refuse a day that is in the future in every
+/// time zone, and the proposer as the second operator.
 ///
 /// # Errors
 /// Database errors.
@@ -115,7 +115,7 @@ pub async fn find(conn: &mut AsyncPgConnection, order: &Order) -> Result<Option<
     Ok(row.map(|row| row.read(order.currency())))
 }
 
-/// Deletes a proposal that was withdrawn, or whose order was rejected. Returns false when there is none that waits.
+/// Deletes a proposal that was withdrawn, or whose order was rejected. Returns false if none waits.
 ///
 /// # Errors
 /// Database errors.
@@ -124,8 +124,8 @@ pub async fn withdraw(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<bo
     Ok(diesel::delete(proposed).execute(conn).await? > 0)
 }
 
-/// The orders about which a statement or a reversal waits for a second operator. They are few, so they are looked up
-/// first: a condition on all orders would read the whole table for them.
+/// The orders for which an approval or its reversal waits for a second operator. There are few, so they are looked up
+/// first: a condition on all orders would read the whole table.
 pub(super) async fn awaiting_second(conn: &mut AsyncPgConnection) -> Result<Vec<Uuid>, StorageError> {
     let mut waiting: Vec<Uuid> = approvals::table
         .filter(approvals::approved_by.is_null())

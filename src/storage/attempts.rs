@@ -212,7 +212,7 @@ pub async fn lease(
     Ok(until.flatten().map(Lease))
 }
 
-/// Prolongs a lease. Returns `None` when the lease has ended; another process may have one by now.
+/// Extends a lease. Returns `None` if the lease has ended; another process may already have one.
 ///
 /// # Errors
 /// Database errors.
@@ -233,7 +233,7 @@ pub async fn renew(
     Ok(until.flatten().map(Lease))
 }
 
-/// Gives the right back after a call that failed. Nothing changes when another process has the right by now.
+/// Gives the right back after a call that failed. If another process already has the right, nothing changes.
 ///
 /// # Errors
 /// Database errors.
@@ -245,8 +245,9 @@ pub async fn release(conn: &mut AsyncPgConnection, order_id: Uuid, n: i32, lease
     Ok(())
 }
 
-/// Stores the provider's answer to the call that created an attempt. Returns false when an answer is there already: two
-/// requests may call for one attempt, one after the other's lease, and the company answers both alike.
+/// Stores the provider's answer to the call that created an attempt. Returns false if an answer is already stored:
+/// after the lease of one request ends, another may call for the same attempt, and the company answers both in the same
+/// way.
 ///
 /// # Errors
 /// Database errors; a reference that another attempt has violates `attempts_reference_once`.

@@ -1,7 +1,7 @@
 //! The audit log: who changed what. An entry is written in the transaction of the change.
 //!
-//! The API key that a request came with belongs to the request, and not to each of its changes: the edge carries a
-//! request out [`acting_with`] it, and every entry that is written meanwhile names it.
+//! The API key that a request came with belongs to the request, and not to each of its changes: the edge runs a request
+//! inside [`acting_with`], and every entry that the request writes names the key.
 
 use std::future::Future;
 
@@ -22,12 +22,12 @@ tokio::task_local! {
     static KEY: Uuid;
 }
 
-/// Does some work on behalf of a caller who showed this API key.
+/// Does some work on behalf of a caller who authenticated with this API key.
 pub async fn acting_with<F: Future>(key: Uuid, work: F) -> F::Output {
     KEY.scope(key, work).await
 }
 
-/// The API key on whose behalf this is done; `None` for a token.
+/// The API key of the current work; `None` for a token.
 #[must_use]
 pub fn acting_key() -> Option<Uuid> {
     KEY.try_with(|key| *key).ok()

@@ -1,4 +1,4 @@
-//! Lines of our banks' files, each once, and the payments that stand for them.
+//! Lines of our banks' files, each once, and their payments.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
@@ -51,7 +51,7 @@ fn read((row, line, currency): Joined) -> Result<BankLine, StorageError> {
     })
 }
 
-/// The lines with their texts. A type would have to be named for each query that continues it.
+/// The lines with their texts. A macro, because a function would have to name the type of each query that continues it.
 macro_rules! joined {
     () => {
         bank_lines::table
@@ -66,7 +66,7 @@ macro_rules! joined {
 }
 
 /// Takes over the lines of a statement that no earlier file has. Of identical lines, as many are kept as the file with
-/// most of them has. `identities` are those of all its lines, in the order of the file. Returns how many are new.
+/// the most of them has. `identities` are those of all its lines, in the order of the file. Returns how many are new.
 ///
 /// # Errors
 /// Database errors.
@@ -136,7 +136,7 @@ pub async fn credits_said(
     Ok(rows.into_iter().map(|row| said(row, statement.opening.currency())).collect())
 }
 
-/// The credits of an account that are on record of the days of a statement. The caller holds the account's lock.
+/// The recorded credits of an account on the days of a statement. The caller holds the account's lock.
 ///
 /// # Errors
 /// Database errors.
@@ -179,7 +179,7 @@ pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<BankL
     row.map(read).transpose()
 }
 
-/// The line for which a payment stands.
+/// The line of a payment.
 ///
 /// # Errors
 /// Database errors.
@@ -218,7 +218,7 @@ pub async fn is_tied(conn: &mut AsyncPgConnection, account: Uuid, identity: &Ide
     Ok(found.is_some())
 }
 
-/// Records which payment stands for a line. A payment that stands for another line violates `bank_lines_one_payment`.
+/// Records the payment of a line. A payment of another line violates `bank_lines_one_payment`.
 ///
 /// # Errors
 /// Database errors.
@@ -231,7 +231,7 @@ pub async fn bind(conn: &mut AsyncPgConnection, line: Uuid, payment: Uuid) -> Re
     Ok(())
 }
 
-/// Records which payments fit a line, so that an operator chooses one.
+/// Records which payments fit a line, for an operator to choose one.
 ///
 /// # Errors
 /// Database errors.
@@ -281,7 +281,7 @@ pub async fn payments_of(conn: &mut AsyncPgConnection, ids: &[Uuid]) -> Result<V
     rows.into_iter().map(Payment::try_from).collect()
 }
 
-/// Erases who paid, and what he wrote, of the lines that served a customer.
+/// Erases the payer and the payer's text from the lines that served a customer.
 ///
 /// # Errors
 /// Database errors.

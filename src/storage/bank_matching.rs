@@ -1,4 +1,5 @@
-//! What lines of our banks' files are compared with: payments that operators stated, and orders that wait for money.
+//! What the lines of our banks' files are compared with: payments that operators stated, and orders that wait for
+//! money.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -23,7 +24,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::order::OrderStatus;
 use crate::domain::payment::Channel;
 
-/// The payments on an account that operators stated, for which no line stands yet, and which may be one of these lines.
+/// The payments on an account that operators stated, that have no line yet, and that may be one of these lines.
 /// The caller holds the account's lock.
 ///
 /// # Errors
@@ -194,7 +195,7 @@ pub async fn named_orders(
 }
 
 /// The orders in a currency that wait for a bank transfer and may be meant by one of these lines: those whose reference
-/// they name, and those over one of their amounts that are not much older.
+/// they name, and those of the same amount that are not much older.
 ///
 /// # Errors
 /// Database errors.

@@ -115,7 +115,7 @@ impl TryFrom<StatementRow> for BankStatement {
     }
 }
 
-/// A line as its file has it.
+/// A line of the file, unchanged.
 #[derive(Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = lines)]
 pub(super) struct LineRow {
@@ -144,7 +144,7 @@ impl LineRow {
     }
 }
 
-/// Whether lines on which money arrived carry an id of the bank that an earlier file has for another line. The caller
+/// Whether lines that brought money have a bank's id that an earlier file has for another line. The caller
 /// holds the account's lock.
 ///
 /// # Errors
@@ -167,7 +167,7 @@ pub async fn says_ids_again(
     Ok(found.is_some())
 }
 
-/// What arrived by the files in a currency that an operator took over on his own word since then.
+/// The amount, in one currency, of the files that an operator took over alone since then.
 ///
 /// # Errors
 /// Database errors.
@@ -189,7 +189,7 @@ pub async fn credits_on_own_word(
 /// Records a statement with its lines. CHECKs refuse balances that do not agree.
 ///
 /// # Errors
-/// Database errors; a file that is on record violates `bank_statements_file_once`.
+/// Database errors; a file that is already recorded violates `bank_statements_file_once`.
 pub async fn insert(
     conn: &mut AsyncPgConnection,
     statement: &BankStatement,
@@ -218,7 +218,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Writes what became of a locked statement.
+/// Writes the result of a locked statement.
 ///
 /// # Errors
 /// Database errors; a CHECK refuses the uploader's approval.
@@ -235,7 +235,7 @@ pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<BankS
     row.map(BankStatement::try_from).transpose()
 }
 
-/// The statement that a file of an account is, if it was not withdrawn. The caller holds the account's lock.
+/// The statement of an account that was made from a file, if it was not withdrawn. The caller holds the account's lock.
 ///
 /// # Errors
 /// Database errors.

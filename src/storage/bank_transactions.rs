@@ -1,4 +1,4 @@
-//! Bank transactions: what operators stated of the lines of our bank statements.
+//! Bank transactions: what operators stated about the lines of our bank statements.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use diesel::prelude::*;
@@ -81,8 +81,8 @@ pub async fn lock_account(conn: &mut AsyncPgConnection, account: Uuid) -> Result
     Ok(found.is_some())
 }
 
-/// The lines on record under an identity, in their order. Their payments are locked. A line of the bank's file with
-/// this identity counts, too, where an operator had mistyped the id of its payment.
+/// The recorded lines of an identity, in their order. Their payments are locked. If an operator mistyped the id of a
+/// payment, the line of the bank's file with this identity counts, too.
 ///
 /// # Errors
 /// Database errors.
@@ -153,9 +153,9 @@ pub async fn by_identity(
     rows.into_iter().map(known).collect()
 }
 
-/// A line like this one: of the same account and amount, at most three days apart, and by the same payer, or one of the
-/// payers is unknown. A line of the bank's file is alike even under another name, because a bank writes names its own
-/// way. The line itself is not on record.
+/// A line similar to this one: of the same account and amount, at most three days apart, and by the same payer or with
+/// an unknown payer. A line of the bank's file counts as similar even under another name, because banks write names in
+/// their own way. The line itself is not recorded yet.
 ///
 /// # Errors
 /// Database errors.
@@ -205,7 +205,7 @@ pub async fn insert(conn: &mut AsyncPgConnection, line: &BankTransaction) -> Res
     Ok(())
 }
 
-/// Writes what is stated anew of a locked line, and the amount of its payment.
+/// Writes the new statement about a locked line, and the amount of its payment.
 ///
 /// # Errors
 /// Database errors; a CHECK refuses an amount below what is applied or refunded.
@@ -255,7 +255,7 @@ pub async fn next_number(
     Ok(last.map_or(1, |last| last + 1))
 }
 
-/// The line that a payment stands for.
+/// The line of a payment.
 ///
 /// # Errors
 /// Database errors.

@@ -19,7 +19,7 @@ pub async fn time_zone(conn: &mut AsyncPgConnection) -> Result<String, StorageEr
     Ok(calendar::table.select(calendar::time_zone).first(conn).await?)
 }
 
-/// Stamps the calendar of a database in which nothing was ever booked. Returns the time zone that is in force.
+/// Stamps the calendar of a database in which nothing was ever booked. Returns the time zone that applies.
 ///
 /// # Errors
 /// Database errors.
@@ -49,7 +49,7 @@ struct Limits {
     to: DateTime<Utc>,
 }
 
-/// The first moment of one day, and that of a later one.
+/// The first moments of a day and of a later day.
 ///
 /// # Errors
 /// Database errors.

@@ -73,7 +73,7 @@ impl TryFrom<ClosingRow> for Closing {
 /// Writes a new closing. The caller holds the locks of all wallets of the customer.
 ///
 /// # Errors
-/// Database errors; a second one of a customer violates `closings_one_of_customer`.
+/// Database errors; a second closing of a customer violates `closings_one_of_customer`.
 pub async fn insert(conn: &mut AsyncPgConnection, closing: &Closing) -> Result<(), StorageError> {
     diesel::insert_into(closings::table).values(ClosingRow::from(closing)).execute(conn).await?;
     Ok(())
@@ -88,7 +88,7 @@ pub async fn update(conn: &mut AsyncPgConnection, closing: &Closing) -> Result<(
     Ok(())
 }
 
-/// The closing of a customer's account; one that was withdrawn does not count.
+/// The closing of a customer's account; a withdrawn one does not count.
 ///
 /// # Errors
 /// Database errors.
@@ -136,7 +136,7 @@ pub async fn list(
         let claimed = taken_back_debts::table.filter(taken_back_debts::customer_id.eq(closings::customer_id));
         let owing =
             wallets::table.filter(wallets::customer_id.eq(closings::customer_id).and(wallets::debt.gt(Decimal::ZERO)));
-        // Of an account that is open again nothing is to be written off.
+        // Nothing is written off of an account that is open again.
         query = query.filter(closings::state.ne(ClosingState::Withdrawn.as_str()));
         query = query.filter(exists(claimed).or(exists(owing)));
     }
@@ -145,7 +145,7 @@ pub async fn list(
     page.cut(rows).try_map(Closing::try_from)
 }
 
-/// Claims closings whose next step is due: no other process looks at them for some time.
+/// Claims closings whose next step is due: no other process takes them for some time.
 ///
 /// # Errors
 /// Database errors.
@@ -171,8 +171,8 @@ pub async fn claim_due(
     rows.into_iter().map(Closing::try_from).collect()
 }
 
-/// Does what follows when something was booked in wallets of accounts that are being closed, or are closed. The caller
-/// holds their locks.
+/// Updates the closings after a booking in wallets of accounts that are being closed, or are closed. The caller holds
+/// their locks.
 pub(in crate::storage) async fn follow(
     conn: &mut AsyncPgConnection,
     changed: &[&Wallet],
@@ -203,7 +203,7 @@ impl Statement for WaitsOf {
     }
 }
 
-/// What the closing of a customer's account waits for.
+/// The open items that the closing of a customer's account waits for.
 ///
 /// # Errors
 /// Database errors.
@@ -258,8 +258,8 @@ impl Statement for LastContestable {
     }
 }
 
-/// When the customer's last payment by a payment company arrived that was not refunded in full, so that its payer can
-/// contest it. `None`: there is none.
+/// When the customer's last payment arrived that came through a payment company and was not refunded in full, so that
+/// its payer can contest it. `None` if there is none.
 ///
 /// # Errors
 /// Database errors.
@@ -299,7 +299,7 @@ pub async fn open_orders(conn: &mut AsyncPgConnection, customer: &CustomerId) ->
         .await?)
 }
 
-/// Erases why a customer's account is closed, in the words of an operator.
+/// Erases the operator's reason why a customer's account is closed.
 ///
 /// # Errors
 /// Database errors.

@@ -1,4 +1,4 @@
-//! Customers, of whom there is no table: an id with a wallet, a billing profile or an order is one.
+//! Customers. There is no table of them: an id with a wallet, a billing profile or an order is a customer.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};

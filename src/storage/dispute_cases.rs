@@ -34,7 +34,7 @@ struct CaseRow {
     sent_at: Option<DateTime<Utc>>,
 }
 
-/// What a company says. An absent value leaves the one on record.
+/// What a company says. An absent value leaves the recorded one.
 #[derive(Debug, Insertable, AsChangeset)]
 #[diesel(table_name = cases)]
 struct Noted {
@@ -66,8 +66,8 @@ pub async fn of(conn: &mut AsyncPgConnection, ids: &[Uuid]) -> Result<Vec<(Uuid,
     rows.into_iter().map(read).collect()
 }
 
-/// A page of open disputes whose evidence the company waits for, and nobody has sent. A row's place is the time until
-/// which the company takes evidence, and the dispute's id.
+/// A page of open disputes for which the company waits for evidence, and nobody has sent any. A row's place is the time
+/// until which the company takes evidence, and the dispute's id.
 ///
 /// # Errors
 /// Database errors.
@@ -107,7 +107,7 @@ pub async fn due(
     page.cut(rows).try_map(|(dispute, case)| Ok((dispute.try_into()?, read(case)?.1)))
 }
 
-/// Writes what a company says about a dispute that is on record. What it does not say stays.
+/// Writes what a company says about a recorded dispute. What the company does not mention stays.
 ///
 /// # Errors
 /// Database errors.
@@ -182,7 +182,7 @@ struct OutcomeRow {
     amount: Decimal,
 }
 
-/// How the disputes ended that were opened in a stretch of months, the newest month first.
+/// How many disputes of a range of months are open, won or lost, the newest month first.
 ///
 /// # Errors
 /// Database errors.

@@ -1,4 +1,4 @@
-//! Disputes: payers who ask their bank or payment company for the money back.
+//! Disputes: a payer asks the bank or the payment company for the money back.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -99,7 +99,7 @@ impl TryFrom<DisputeRow> for Dispute {
 }
 
 /// # Errors
-/// Database errors; one that is known violates `disputes_once`.
+/// Database errors; a known dispute violates `disputes_once`.
 pub async fn insert(conn: &mut AsyncPgConnection, dispute: &Dispute) -> Result<(), StorageError> {
     diesel::insert_into(disputes::table).values(DisputeRow::from(dispute)).execute(conn).await?;
     Ok(())
@@ -155,7 +155,7 @@ pub async fn of_payment(conn: &mut AsyncPgConnection, payment_id: Uuid) -> Resul
     rows.into_iter().map(Dispute::try_from).collect()
 }
 
-/// The disputes that are open and were not asked about for the longest time, at most `share`: our ids and the
+/// At most `share` open disputes, those first that were not asked about for the longest time: our ids and the
 /// provider's.
 ///
 /// # Errors
@@ -175,7 +175,7 @@ pub async fn next_to_ask(
         .await?)
 }
 
-/// Notes that the company was asked about a dispute, whatever it said: then it is the turn of others.
+/// Notes that the company was asked about a dispute, whatever it answered, so that the others come next.
 ///
 /// # Errors
 /// Database errors.
@@ -209,7 +209,7 @@ pub async fn list(
     page.cut(rows).try_map(Dispute::try_from)
 }
 
-/// Whether a payment that names an order has a dispute that is not decided.
+/// Whether a payment that names an order has an undecided dispute.
 ///
 /// # Errors
 /// Database errors.

@@ -1,4 +1,4 @@
-//! Whether the server keeps what it has confirmed.
+//! Whether the server keeps confirmed commits.
 
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, sql_query};

@@ -35,7 +35,7 @@ pub async fn quote_key(
     .transpose()
 }
 
-/// The name of this database at the payment companies; `None` where it has no stamp yet.
+/// The name of this database at the payment companies; `None` if the database has no stamp yet.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -45,7 +45,7 @@ pub async fn deployment(conn: &mut AsyncPgConnection) -> Result<Option<Deploymen
 }
 
 /// Stamps a database that has no stamp. An unused database, without wallets, orders and payments, can be stamped again.
-/// Returns the stamp that is in force.
+/// Returns the stamp that applies.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -13,8 +13,8 @@ pub enum StorageError {
     Unreachable(String),
     #[error("the caller uses its whole share of the database connections")]
     ShareUsedUp,
-    /// The database holds what this code never writes.
-    #[error("the database holds something unexpected: {0}")]
+    /// The database has a value that this code never writes.
+    #[error("the database has an unexpected value: {0}")]
     Corrupt(String),
     #[error("the database cannot be migrated: {0}")]
     Migration(String),
@@ -29,7 +29,7 @@ const RACED_KEYS: [&str; 4] =
     ["entries_key_once", "holds_pkey", "top_up_orders_bonus_once", "top_up_orders_bonus_first"];
 
 impl StorageError {
-    /// Why the error passes by itself; `None` for a bug. A caller gets 503 for an error that passes and 500 for a bug.
+    /// Why the error is temporary; `None` for a bug. A caller gets 503 for a temporary error and 500 for a bug.
     #[must_use]
     pub fn passing(&self) -> Option<Passing> {
         match self {
@@ -42,20 +42,20 @@ impl StorageError {
     }
 
     /// Whether the same transaction may succeed when it runs again at once. A session waits for a lock only briefly, so
-    /// that its connection is soon free for others; the next run queues for the lock anew.
+    /// that its connection is soon free for others; the next run queues for the lock again.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self.passing(), Some(Passing::Conflict | Passing::Locked))
             || RACED_KEYS.iter().any(|key| self.violates(key))
     }
 
-    /// Whether the connection is gone. Whether its transaction has committed is unknown then.
+    /// Whether the connection is lost. Then it is unknown whether its transaction has committed.
     #[must_use]
     pub fn is_connection_lost(&self) -> bool {
         self.passing() == Some(Passing::Away)
     }
 
-    /// Whether the caller has used up its share of the connections, while the database may be well.
+    /// Whether the caller has used up its share of the connections. The database may have no problem.
     #[must_use]
     pub fn is_of_caller(&self) -> bool {
         matches!(self, Self::ShareUsedUp)

@@ -56,7 +56,7 @@ pub(super) struct EventRow {
 /// The columns of [`EventRow`].
 pub(super) type EventSql = SqlTypeOf<AsSelect<EventRow, Pg>>;
 
-/// Adds what the events are about, with one statement for each noun.
+/// Adds the subjects of the events, with one statement for each noun.
 pub(super) async fn complete(
     conn: &mut AsyncPgConnection,
     mut rows: Vec<EventRow>,
@@ -136,7 +136,7 @@ pub async fn last_position(conn: &mut AsyncPgConnection, customer: &CustomerId) 
     Ok(last.flatten().unwrap_or(0))
 }
 
-/// The highest position of an event that was deleted for its age; 0 when none was.
+/// The highest position of an event that was deleted because of its age; 0 if none was.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -4,7 +4,7 @@
 //! could miss what commits later. Therefore an event gets its number after it can be seen: [`number`] numbers what has
 //! been committed, one process at a time. Numbers have no gaps, and the events of one customer keep their order.
 //!
-//! A restored database gives numbers again that readers know already. A [`FeedPosition`] names the event of its number,
+//! A restored database reuses numbers that readers have already seen. A [`FeedPosition`] names the event of its number,
 //! too. If the database has another event there, the reader and the database do not have the same past.
 
 use std::collections::HashMap;
@@ -51,7 +51,7 @@ pub async fn number(conn: &mut AsyncPgConnection, limit: i64) -> Result<i64, Sto
     Ok(Cached(Number(limit)).get_result(conn).await?)
 }
 
-/// The last number that was given, and the id that stands for number 0.
+/// The last number that was given, and the id that takes the place of an event for number 0.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -59,7 +59,7 @@ pub async fn last(conn: &mut AsyncPgConnection) -> Result<(i64, Uuid), StorageEr
     Ok(event_feed::table.select((event_feed::last, event_feed::origin)).first(conn).await?)
 }
 
-/// The number of the oldest event that is kept; `None` where there is none with a number.
+/// The number of the oldest event that is kept; `None` if none has a number.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -109,7 +109,7 @@ impl Statement for ReadFeed {
     }
 }
 
-/// At most `limit` events after one number and up to another that a reader wants, oldest first.
+/// At most `limit` events that a reader wants, after one number and up to another, oldest first.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -1,4 +1,4 @@
-//! Payments that are not ours, as their company has answered our question.
+//! Payments that are not ours, according to their company.
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};

@@ -12,7 +12,7 @@ use crate::domain::customer::CustomerId;
 use crate::domain::freeze::{Freeze, Frozen};
 use crate::domain::wallet_key::WalletKey;
 
-/// The freeze that has not ended.
+/// The current freeze.
 ///
 /// # Errors
 /// Database errors.

@@ -91,7 +91,7 @@ impl TryFrom<GrantChangeRow> for GrantChange {
 /// Records a change.
 ///
 /// # Errors
-/// Database errors; a second one of a grant that waits violates `grant_changes_one_waiting`.
+/// Database errors; a second waiting change of a grant violates `grant_changes_one_waiting`.
 pub async fn insert(conn: &mut AsyncPgConnection, change: &GrantChange) -> Result<(), StorageError> {
     diesel::insert_into(changes::table).values(GrantChangeRow::from(change)).execute(conn).await?;
     Ok(())

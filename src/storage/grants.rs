@@ -45,7 +45,7 @@ pub async fn list(
     load(conn, customer, which, page).await
 }
 
-/// What callers attached to those of these grants that are the customer's.
+/// What callers attached to these grants; grants of other customers are left out.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -78,9 +78,9 @@ pub async fn left(
 enum Which {
     All,
     One(Uuid),
-    /// Those with this client reference.
+    /// Grants with this client reference.
     Named(String),
-    /// Those of which something is left.
+    /// Only grants of which something is left.
     Left,
 }
 
@@ -118,7 +118,7 @@ async fn load(
     })
 }
 
-/// A page of all customers' grants that expire in a range, those first that expire first. Something is left of them.
+/// A page of all customers' grants that expire in a range and of which something is left, the earliest expiry first.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -213,8 +213,8 @@ impl Statement for TellExpiring {
     }
 }
 
-/// Writes events for at most `limit` grants that expire within a time and have no such event, in the order of expiry.
-/// Returns how many there were, and when the last of them expires.
+/// Writes events for at most `limit` grants that expire within a time and have no such event yet, in the order of
+/// expiry. Returns how many there were, and when the last of them expires.
 ///
 /// # Errors
 /// [`StorageError`].

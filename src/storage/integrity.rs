@@ -135,7 +135,7 @@ impl TryFrom<CheckRow> for KeptCheck {
     }
 }
 
-/// Keeps the result of a check, and deletes those that are old.
+/// Stores the result of a check, and deletes old results.
 ///
 /// # Errors
 /// Database errors.

@@ -1,4 +1,4 @@
-//! Reads the rows that events keep as JSON: the subject of an event, as it was then.
+//! Reads the rows that events keep as JSON: the subject of an event in its state at that time.
 //!
 //! An event keeps a whole row of its table. `jsonb_populate_record` makes it a row again, and the noun's own row type
 //! makes that a domain type, as it does for rows of the table.

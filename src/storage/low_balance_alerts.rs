@@ -7,7 +7,7 @@ use super::StorageError;
 use super::schema::wallets;
 use crate::domain::wallet::Wallet;
 
-/// Writes the threshold of a locked wallet, or removes it when the wallet has none.
+/// Writes the threshold of a locked wallet, or removes it.
 ///
 /// # Errors
 /// [`StorageError`].

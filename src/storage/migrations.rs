@@ -15,7 +15,7 @@ use super::pool::connect;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
-/// Any number that no other code locks: two migrating processes go one after the other.
+/// An arbitrary number that no other code locks: two migrating processes run one after the other.
 const LOCK: i64 = 0x0074_6f70_7570;
 
 #[derive(diesel::QueryableByName)]

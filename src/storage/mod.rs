@@ -1,4 +1,5 @@
-//! PostgreSQL, through diesel only. Functions take a connection and return domain types. They contain no rules.
+//! The storage layer: PostgreSQL, through diesel only. Functions take a connection and return domain types. They
+//! contain no rules.
 //!
 //! A balance changes in one place: [`ledger::post`].
 

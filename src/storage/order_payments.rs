@@ -10,8 +10,8 @@ use super::{StorageError, bank_transactions, payments};
 use crate::domain::money::Money;
 use crate::domain::payment::{OrderPayment, Payment, ProviderName};
 
-/// The payments that name an order, and those that serve it, the oldest first. One line of a bank's statement can serve
-/// an order that its payment does not name.
+/// The payments that name an order, and those that serve it, the oldest first. A line of a bank's statement can serve
+/// an order that the line's payment does not name.
 ///
 /// # Errors
 /// Database errors.

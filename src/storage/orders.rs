@@ -240,7 +240,7 @@ impl TryFrom<OrderRow> for Order {
 }
 
 /// # Errors
-/// Database errors; a reference that is taken violates `top_up_orders_reference_once`.
+/// Database errors; a reference that exists already violates `top_up_orders_reference_once`.
 pub async fn insert(conn: &mut AsyncPgConnection, order: &Order) -> Result<(), StorageError> {
     diesel::insert_into(orders::table).values(OrderRow::from(order)).execute(conn).await?;
     Ok(())
@@ -264,7 +264,7 @@ pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Order
     row.map(Order::try_from).transpose()
 }
 
-/// What lists show of those of these orders that are the customer's.
+/// What lists show of these orders; orders of other customers are left out.
 ///
 /// # Errors
 /// Database errors.
@@ -372,7 +372,7 @@ pub async fn claim_to_ask(
     rows.into_iter().map(Order::try_from).collect()
 }
 
-/// Sets when the provider is asked next about an order. `None`: it is asked no more.
+/// Sets when the provider is asked next about an order. `None`: it is not asked again.
 ///
 /// # Errors
 /// Database errors.

@@ -1,4 +1,4 @@
-//! What operators and services moved on their own word.
+//! What operators and services moved alone, without a second operator.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use diesel::dsl::sum;
@@ -18,7 +18,7 @@ diesel::define_sql_function! {
     fn pg_advisory_xact_lock(key: diesel::sql_types::BigInt) -> diesel::sql_types::Bool;
 }
 diesel::define_sql_function! {
-    /// The process of this connection at the server.
+    /// The server process of this connection.
     fn pg_backend_pid() -> diesel::sql_types::Integer;
 }
 
@@ -44,8 +44,8 @@ pub async fn lock_files(conn: &mut AsyncPgConnection, operator: &str, currency: 
     lock(conn, format!("bank files\n{operator}\n{currency}")).await
 }
 
-/// Locks what services grant to a customer in a currency, until the transaction ends. A lock of one wallet would not
-/// do: the limit counts all wallets of the customer.
+/// Locks what services grant to a customer in a currency, until the transaction ends. A lock of one wallet is not
+/// enough: the limit counts all wallets of the customer.
 ///
 /// # Errors
 /// Database errors.
@@ -62,7 +62,7 @@ async fn lock(conn: &mut AsyncPgConnection, scope: String) -> Result<(), Storage
     Ok(())
 }
 
-/// What an operator moved since then, for this customer and in all, as far as the allowance asks for it.
+/// What an operator moved since then, for this customer and in total, if the allowance needs it.
 ///
 /// # Errors
 /// Database errors.
@@ -89,8 +89,8 @@ pub async fn of_operator(
     Ok(moved(of_customer, in_all, currency))
 }
 
-/// What services granted since then, to this customer and in all, as far as the allowance asks for it. The sum in all
-/// is read without a lock, so it lacks what is in flight.
+/// What services granted since then, to this customer and in total, if the allowance needs it. The total is read
+/// without a lock, so it lacks grants in flight.
 ///
 /// # Errors
 /// Database errors.
@@ -127,7 +127,7 @@ fn moved(of_customer: Option<Decimal>, in_all: Option<Decimal>, currency: Curren
     Moved { of_customer: money(of_customer), in_all: money(in_all) }
 }
 
-/// Records a move with what allowed it. A subject is moved once.
+/// Records a move with the limit that allowed it. A subject is moved once.
 ///
 /// # Errors
 /// Database errors.

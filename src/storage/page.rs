@@ -8,7 +8,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Bool, HasSqlType, Timestamptz};
 
-/// The condition that a row lies beyond a position of a list: `(created_at, id) < ($1, $2)`, or `>` for a list that is
+/// The condition that a row is beyond a position of a list: `(created_at, id) < ($1, $2)`, or `>` for a list that is
 /// read upwards.
 ///
 /// A comparison of rows is a bound of an index on both columns, so a page is found at once at any depth. The same

@@ -20,7 +20,7 @@ use crate::domain::order::Order;
 use crate::domain::page::{Page, Rows};
 use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperNumber};
 
-/// Any number that no other code locks: one process issues papers at a time.
+/// An arbitrary number that no other code locks: one process at a time issues papers.
 const ISSUING: i64 = 0x0074_6f70_7573;
 
 /// Takes the right to issue papers until the transaction ends; false where another process has it.
@@ -32,7 +32,7 @@ pub async fn may_issue(conn: &mut AsyncPgConnection) -> Result<bool, StorageErro
     Ok(asked.get_result::<YesOrNo>(conn).await?.yes)
 }
 
-/// Waits until nobody issues papers, and keeps it so until the transaction ends.
+/// Waits until no process issues papers, and then prevents it until the transaction ends.
 ///
 /// # Errors
 /// Database errors.
@@ -336,7 +336,7 @@ pub async fn list(
     page.cut(rows).try_map(Paper::try_from)
 }
 
-/// Notes the state's invoice on a paper; `None` where there is no such paper.
+/// Notes the state's invoice on a paper; `None` if there is no such paper.
 ///
 /// # Errors
 /// Database errors.
@@ -354,7 +354,7 @@ pub async fn note_e_invoice(
     row.map(Paper::try_from).transpose()
 }
 
-/// Erases who bought from a customer's papers. Only the owner of the database may.
+/// Erases the buyer from a customer's papers. Only the owner of the database may do so.
 ///
 /// # Errors
 /// Database errors.

@@ -1,4 +1,4 @@
-//! Who sold and who bought, as a JSON document in a column.
+//! Sellers and buyers, as JSON documents in columns.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::StorageError;
 use crate::domain::party::{BillingDetails, Party, TaxIdCheck, TaxIdVerification};
 
-/// What a column holds. A part that is missing in it is absent.
+/// The content of a column. A missing part is absent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct PartyDocument {

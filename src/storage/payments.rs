@@ -109,7 +109,7 @@ pub async fn correct(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<
     Ok(())
 }
 
-/// Writes what is applied of a locked payment, and the order that it names. A CHECK refuses to apply more than its
+/// Writes how much of a locked payment is applied, and the order that it names. A CHECK refuses to apply more than its
 /// amount.
 ///
 /// # Errors
@@ -126,7 +126,7 @@ pub async fn update_applied(conn: &mut AsyncPgConnection, payment: &Payment) -> 
     Ok(())
 }
 
-/// Locks a payment by its identity: the company's id of it, or the bank's id of it on one of our accounts.
+/// Locks a payment by its identity: the company's payment id, or the bank's id on one of our accounts.
 ///
 /// # Errors
 /// Database errors.

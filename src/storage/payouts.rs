@@ -106,10 +106,10 @@ pub async fn insert(conn: &mut AsyncPgConnection, payout: &Payout) -> Result<(),
     Ok(())
 }
 
-/// Writes a payout that is locked. A CHECK refuses the proposer's approval.
+/// Writes a locked payout. A CHECK refuses the proposer's approval.
 ///
 /// # Errors
-/// Database errors; a bank's id that another payout has violates `payouts_transfer_once`.
+/// Database errors; a bank id of another payout violates `payouts_transfer_once`.
 pub async fn update(conn: &mut AsyncPgConnection, payout: &Payout) -> Result<(), StorageError> {
     diesel::update(payouts::table.find(payout.id)).set(PayoutRow::from(payout)).execute(conn).await?;
     Ok(())
@@ -184,7 +184,8 @@ pub async fn under_way(conn: &mut AsyncPgConnection, customer: &CustomerId) -> R
     Ok(found.optional()?)
 }
 
-/// Erases to whom a customer's payouts went. One that has not ended keeps it: somebody has to make the transfer yet.
+/// Erases the recipients of a customer's payouts. A payout that has not ended keeps its recipient: an operator still
+/// has to make the transfer.
 ///
 /// # Errors
 /// Database errors.

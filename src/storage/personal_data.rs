@@ -1,5 +1,5 @@
-//! The personal data of one customer outside the entries. All of it can be shown, and erased by the owner of the
-//! database.
+//! The personal data of one customer outside the entries. All of it can be shown, and the owner of the database can
+//! erase it.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Text};
@@ -47,8 +47,8 @@ impl Statement for EraseEvents {
 }
 
 /// Erases the billing profile, who bought and who paid from orders, attempts and events, what callers attached, and the
-/// labels of usage. A text that a CHECK requires is replaced by a word that says so. The caller holds off the worker
-/// that folds.
+/// labels of usage. A text that a CHECK requires is replaced by a placeholder. The caller keeps the worker from folding
+/// meanwhile.
 ///
 /// # Errors
 /// Database errors.

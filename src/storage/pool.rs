@@ -17,7 +17,8 @@ use super::StorageError;
 use super::connection::{self, PATIENCE, Purpose, Session, Timeline};
 use super::share::{self, Seat, Share, Shares};
 
-/// How old a connection may become. A server that was replaced behind the same address keeps no connection for longer.
+/// The greatest age of a connection. If a server was replaced behind the same address, no connection to the old one
+/// lasts longer.
 pub const OLDEST: Duration = Duration::from_secs(30 * 60);
 
 /// How long a connection may be unused before it is tried with a query: a host can vanish without closing its
@@ -43,10 +44,10 @@ impl std::fmt::Debug for Pool {
     }
 }
 
-/// How busy a pool is.
+/// The use of a pool.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolStatus {
-    /// Connections that it may have.
+    /// The most connections that it may have.
     pub limit: usize,
     /// Connections that it has.
     pub open: usize,
@@ -57,8 +58,8 @@ pub struct PoolStatus {
 }
 
 impl Pool {
-    /// A pool of at most `size` connections; none is opened yet. Call it inside a tokio runtime: all connections are
-    /// driven there, on whatever runtime a caller asks for one.
+    /// A pool of at most `size` connections; none is opened yet. Call it inside a tokio runtime: that runtime drives
+    /// all connections, whichever runtime a caller runs on.
     ///
     /// # Errors
     /// [`StorageError::Unreachable`] when the pool cannot be built, or outside a runtime.
@@ -184,11 +185,11 @@ impl DerefMut for Own {
 /// A connection borrowed from the pool.
 pub struct Pooled {
     object: Option<Object<Sessions>>,
-    /// Is given back after the connection.
+    /// Returned after the connection.
     _seat: Option<Seat>,
 }
 
-/// What takes the place of a borrowed connection after it was given back: nothing reaches it.
+/// Takes the place of a borrowed connection after its return. Nothing uses it.
 const HELD: &str = "a borrowed connection is held until it is dropped";
 
 #[allow(clippy::expect_used, reason = "the option is emptied in `drop` alone")]
@@ -217,8 +218,8 @@ impl Drop for Pooled {
     }
 }
 
-/// Whether another borrower can use a connection: it is fit, and no transaction is open on it or was being begun or
-/// ended.
+/// Whether another borrower can use a connection: it is usable, and no transaction is open on it or was about to begin
+/// or end.
 fn is_reusable(session: &mut Session) -> bool {
     type Transactions = <AsyncPgConnection as AsyncConnection>::TransactionManager;
     let conn = &mut session.conn;
@@ -269,7 +270,7 @@ mod tests {
 
     use super::*;
 
-    /// Its system takes the connection, and no byte is ever sent on it.
+    /// A host whose system accepts the connection, but never sends a byte.
     #[tokio::test]
     async fn a_lane_to_a_host_that_says_nothing_is_given_up() {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

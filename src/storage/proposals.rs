@@ -1,10 +1,10 @@
-//! The columns in which every table of proposals keeps how a proposal ended.
+//! The columns that say how a proposal ended, the same in every table of proposals.
 
 use chrono::{DateTime, Utc};
 
 use crate::domain::own_word::ProposalEnd;
 
-/// Both pairs are null while a proposal waits. Afterwards one of them is.
+/// Both pairs are null while a proposal waits. Afterwards only one of them is.
 #[derive(Debug, Default)]
 pub(super) struct EndColumns {
     pub approved_by: Option<String>,

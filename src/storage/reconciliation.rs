@@ -1,4 +1,4 @@
-//! What we have on record of a payment company, for the comparison with its own list.
+//! What we have recorded about a payment company, for the comparison with its own list.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -47,8 +47,8 @@ struct OwnRow {
     record: String,
 }
 
-/// What was recorded in a stretch of time of a provider, and what of these payments and refunds is on record. A refund
-/// that failed before the company's list ends is not: the company contradicts us there.
+/// What was recorded for a provider in a period, and our records of these payments and refunds. A refund that failed
+/// before the company's list ends is left out: if the company lists it, that is a disagreement.
 ///
 /// # Errors
 /// Database errors.

@@ -73,7 +73,7 @@ impl TryFrom<RefundRequestRow> for RefundRequest {
 }
 
 /// # Errors
-/// Database errors; a second request of an order that waits violates `refund_requests_one_waiting`.
+/// Database errors; a second waiting request of an order violates `refund_requests_one_waiting`.
 pub async fn insert(conn: &mut AsyncPgConnection, request: &RefundRequest) -> Result<(), StorageError> {
     diesel::insert_into(refund_requests::table).values(RefundRequestRow::from(request)).execute(conn).await?;
     Ok(())
@@ -126,7 +126,7 @@ pub async fn of_refund(conn: &mut AsyncPgConnection, refund: Uuid) -> Result<Opt
     row.map(RefundRequest::try_from).transpose()
 }
 
-/// The requests of a customer that wait for a decision, but for those whose refund waits for a second operator.
+/// The requests of a customer that wait for a decision, except those whose refund waits for a second operator.
 ///
 /// # Errors
 /// Database errors.

@@ -1,4 +1,4 @@
-//! Refunds, and the sum of what went back of an order.
+//! Refunds, and the sum of what orders gave back.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -130,7 +130,7 @@ fn state_from_column(status: &str) -> Result<RefundState, StorageError> {
 }
 
 /// # Errors
-/// Database errors; a provider's refund that is known violates `refunds_at_provider_once`.
+/// Database errors; a known refund of a provider violates `refunds_at_provider_once`.
 pub async fn insert(conn: &mut AsyncPgConnection, refund: &Refund) -> Result<(), StorageError> {
     diesel::insert_into(refunds::table).values(RefundRow::from(refund)).execute(conn).await?;
     Ok(())
@@ -180,7 +180,7 @@ pub async fn by_provider_id(
     row.map(Refund::try_from).transpose()
 }
 
-/// Whether a refund of ours over this amount is pending whose id at the provider is not known yet.
+/// Whether one of our refunds of this amount is pending, and its id at the provider is not known yet.
 ///
 /// # Errors
 /// Database errors.
@@ -202,7 +202,7 @@ pub async fn has_proposal(conn: &mut AsyncPgConnection, customer: &CustomerId) -
     Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn).await?)
 }
 
-/// What went back of an order so far, and what its wallet gave for it. The caller holds the order's lock.
+/// How much of an order went back so far, and what its wallet gave for it. The caller holds the order's lock.
 ///
 /// # Errors
 /// Database errors.
@@ -298,7 +298,7 @@ pub async fn sources_of_order(conn: &mut AsyncPgConnection, order: &Order) -> Re
 /// Id, provider, money, bonus and time of a source.
 pub(super) type SourceRow = (Uuid, String, Decimal, Decimal, DateTime<Utc>);
 
-/// Puts the sources together, the latest first.
+/// Merges the sources, the latest first.
 pub(super) fn sources(
     refunded: Vec<SourceRow>,
     disputed: Vec<SourceRow>,

@@ -28,8 +28,8 @@ impl Statement for PruneIdempotencyKeys {
     }
 }
 
-/// Deletes idempotency keys older than `age` whose resource is at rest. The key of a transfer, a grant, a refund or an
-/// adjustment moves to that row. Returns how many were deleted.
+/// Deletes idempotency keys older than `age` whose resource no longer changes. The key of a transfer, a grant, a refund
+/// or an adjustment moves to that row. Returns how many were deleted.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -174,11 +174,11 @@ impl Statement for PruneHolds {
     }
 }
 
-/// The name of the row in `worker_marks` that stores up to which expiry holds were looked at.
+/// The name of the row in `worker_marks` that stores up to which expiry holds were checked for deletion.
 const HOLD_PRUNER: &str = "holds_pruned";
 
-/// Deletes closed holds whose time was over longer than `age` ago, but those of which something was given back. The
-/// caller's transaction keeps reversals of them waiting. Returns the number of holds that it looked at.
+/// Deletes closed holds that expired longer than `age` ago, except those of which something was given back. Reversals
+/// of these holds wait for the caller's transaction. Returns the number of holds that it checked.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -14,12 +14,12 @@ use super::connection::role::quote;
 use super::connection::sqlstate;
 use super::schema::environment;
 
-/// Any number that no other code locks: two sessions that grant go one after the other.
+/// An arbitrary number that no other code locks: two sessions that grant run one after the other.
 const LOCK: i64 = 0x0074_6f70_7571;
-/// Only ever added to.
+/// The tables to which the role may only add rows.
 const ADDED_TO: &str = "entries, grant_uses, audit_log, seals, seal_keys, customer_secrets, agreement_texts, \
      report_days, report_sums, usage_sums";
-/// Written by `topup migrate` alone.
+/// Written only by `topup migrate`.
 const READ: &str = "environment, calendar, entry_kinds, __diesel_schema_migrations";
 
 const CAN_TAKE: &str = include_str!("sql/can_take_role.sql");
@@ -41,7 +41,7 @@ struct RoleName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MadeRole {
     pub role: String,
-    /// What this session was not allowed to do: statements for the administrator of the cluster.
+    /// Statements that this session was not allowed to run, for the administrator of the cluster.
     pub left: Vec<String>,
 }
 
@@ -71,7 +71,7 @@ async fn usual(conn: &mut AsyncPgConnection) -> Result<String, StorageError> {
     Ok(format!("topup_{}", name(conn, "SELECT current_database()::text AS name").await?))
 }
 
-/// The name of the role: the configured one, or else the one that `topup migrate` noted down, or else the usual one.
+/// The name of the role: the configured one, or else the one that `topup migrate` recorded, or else the usual one.
 ///
 /// # Errors
 /// Database errors.
@@ -92,10 +92,10 @@ pub async fn find(conn: &mut AsyncPgConnection, configured: Option<&str>) -> Res
 
 /// Makes the role, grants it what the service needs, and lets the session's user and `login` take it. It also sees what
 /// other sessions do, because the sweep of holds asks for the oldest transaction. Another process may make the role at
-/// the same time. What this session may not do is returned for the administrator.
+/// the same time. The statements that this session may not run are returned for the administrator.
 ///
 /// # Errors
-/// Database errors, but those for a lack of privileges over roles.
+/// Database errors, except those for a lack of privileges over roles.
 pub async fn make(
     conn: &mut AsyncPgConnection,
     configured: Option<&str>,
@@ -131,7 +131,7 @@ pub async fn make(
         if ask(conn, MAY_CREATE, &role).await? {
             let mut refused = Vec::new();
             attempt(conn, REVOKE_CREATE.to_owned(), &mut refused).await?;
-            // A user who does not own the schema gets a warning only.
+            // A user who does not own the schema only gets a warning.
             if ask(conn, MAY_CREATE, &role).await? {
                 left.push(format!("{REVOKE_CREATE};"));
             }
@@ -140,7 +140,7 @@ pub async fn make(
     Ok(MadeRole { role, left })
 }
 
-/// Grants the role exactly what the service needs, at once.
+/// Grants the role exactly what the service needs, in one statement.
 async fn grant(conn: &mut AsyncPgConnection, role: &str) -> Result<(), StorageError> {
     let quoted = quote(role);
     let grants = [
@@ -163,7 +163,7 @@ async fn grant(conn: &mut AsyncPgConnection, role: &str) -> Result<(), StorageEr
 
 /// Runs one statement about roles. A lack of privileges leaves it to the administrator.
 async fn attempt(conn: &mut AsyncPgConnection, statement: String, left: &mut Vec<String>) -> Result<(), StorageError> {
-    /// The rows of roles are written without waiting for each other; the second session tries again.
+    /// Sessions that write the rows of roles do not wait for each other; the second one tries again.
     const TRIES: u32 = 5;
     for tried in 1.. {
         let done = conn.transaction::<_, DieselError, _>(async |conn| conn.batch_execute(&statement).await).await;

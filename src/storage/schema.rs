@@ -1,4 +1,4 @@
-//! The tables, as the migrations leave them.
+//! The tables, as the migrations create them.
 
 diesel::table! {
     adjustments (id) {

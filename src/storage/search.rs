@@ -1,4 +1,4 @@
-//! Searches of operators. Every way to match is a range of one index, so a search is fast however large the tables are.
+//! Searches of operators. Every way to match is a range of one index, so a search is fast even in large tables.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -188,7 +188,7 @@ impl Statement for Customers {
     }
 }
 
-/// What a text finds of one kind, at most `limit` for each way in which it can match.
+/// The objects of one kind that a text finds, at most `limit` for each way in which it can match.
 ///
 /// # Errors
 /// Database errors.

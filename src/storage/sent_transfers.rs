@@ -1,4 +1,4 @@
-//! Bank transfers that operators make by hand, for refunds and for payouts: an id of the bank belongs to one of them.
+//! Bank transfers that operators make for refunds and payouts. An id of the bank belongs to only one of them.
 
 use diesel::dsl::exists;
 use diesel::prelude::*;

@@ -1,6 +1,6 @@
-//! A caller's share of the connections: no caller keeps the others from the database.
+//! A caller's share of the connections, so that no caller keeps the others from the database.
 //!
-//! The edge carries out each request under the [`Share`] of its caller. A request with a seat of the share may borrow a
+//! The edge runs each request under the [`Share`] of its caller. A request with a seat of the share may borrow a
 //! connection; the seat is given back together with the connection. A request that holds a connection gets further ones
 //! without another seat, because it would otherwise wait for itself. Shares count per process.
 
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::StorageError;
 use super::connection::PATIENCE;
 
-/// How long a caller is remembered who borrows nothing. Every request ends much earlier.
+/// How long a caller who borrows nothing is remembered. Every request ends much earlier.
 const REMEMBERED: Duration = Duration::from_secs(300);
 /// The most callers that are remembered.
 const CALLERS: u64 = 100_000;
@@ -39,7 +39,7 @@ impl Shares {
         Self { seats: Cache::builder().max_capacity(CALLERS).time_to_idle(REMEMBERED).build(), connections }
     }
 
-    /// The share of a caller for one request: one of so many parts of the pool, and at least one connection. All
+    /// The share of a caller for one request: the pool divided by `parts`, and at least one connection. All
     /// requests of one caller must name the same number of parts.
     pub(super) fn of(&self, caller: String, parts: usize) -> Share {
         let seats = (self.connections / parts).max(1);

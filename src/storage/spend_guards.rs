@@ -19,8 +19,8 @@ use crate::domain::guard::SetBy;
 use crate::domain::money::Money;
 use crate::domain::wallet::Wallet;
 
-/// Writes the caps and running counts of a locked wallet, or removes them when the wallet has no guard. Returns by whom
-/// and when they were set now.
+/// Writes the caps and running counts of a locked wallet, or removes them when the wallet has no guard. Returns who set
+/// them and when, after the change.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -77,10 +77,10 @@ pub async fn set_by(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Resu
 /// Computes what was consumed since a moment without reading every usage.
 ///
 /// The entries of a wallet are numbered in the order of time, so a binary search over the primary key finds the last
-/// entry before the moment in about 25 steps. The balance after that entry and the balance now differ by what was
-/// consumed and by what other kinds of entry moved. Other kinds are few and have an index by time, so they are summed
-/// and taken out. A reversal of older consumption counts as another kind. Usage of the product that the main wallet
-/// paid is added entry by entry.
+/// entry before the moment in about 25 steps. The balance after that entry and the current balance differ by what was
+/// consumed and by what other kinds of entry moved. There are few entries of other kinds, and they have an index by
+/// time, so they are summed and subtracted. A reversal of older consumption counts as another kind. Usage of the
+/// product that the main wallet paid is added entry by entry.
 struct ConsumedSince {
     customer: String,
     wallet: Uuid,
@@ -109,8 +109,8 @@ impl Statement for ConsumedSince {
     }
 }
 
-/// What a locked wallet paid for consumption since a moment, and what the main wallet paid for its product, less what
-/// was given back of both.
+/// How much a locked wallet paid for consumption since a moment, and how much the main wallet paid for its product,
+/// less what was given back of both.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -51,10 +51,10 @@ impl<'b> Parameters<'_, 'b> {
 pub struct Cached<S>(pub S);
 
 impl<S: Statement> QueryFragment<Pg> for Cached<S> {
-    /// Diesel numbers parameters in the order in which it meets them, and writes each as `$n` where it meets it. So
-    /// all of them are met in a comment before the text, `-- $1 $2 $3`. The numbers in the text are then the file's
-    /// own: nothing has to search the text for them, neither when diesel collects the values nor when it writes the
-    /// SQL, which it does at every call.
+    /// Diesel numbers parameters in the order in which it meets them, and writes each as `$n` where it meets it. So a
+    /// comment before the text names all of them: `-- $1 $2 $3`. The numbers in the text are then the file's own:
+    /// the text need not be searched for them, neither when diesel collects the values nor when it writes the SQL,
+    /// which happens at every call.
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         pass.push_sql("--");
         self.0.bind(&mut Parameters(pass.reborrow()))?;

@@ -14,15 +14,15 @@ use crate::domain::customer::CustomerId;
 #[derive(Debug, Clone)]
 pub struct StreamTicket {
     pub customer: CustomerId,
-    /// The site whose page asked for it; `None` where no page did.
+    /// The site whose page requested it; `None` if no page did.
     pub origin: Option<String>,
-    /// When the token ends by which it was made.
+    /// When the token that made it expires.
     pub token_ends_at: DateTime<Utc>,
-    /// The API key by which it was made; `None` for a token.
+    /// The API key that made it; `None` for a token.
     pub api_key: Option<Uuid>,
 }
 
-/// Stores a ticket by its digest, and returns until when it can be used.
+/// Stores a ticket by its digest, and returns when it expires.
 ///
 /// # Errors
 /// Database errors.
@@ -46,7 +46,7 @@ pub async fn insert(
         .await?)
 }
 
-/// Takes a ticket, which is gone then. `None` for one that was used, or whose time is over.
+/// Takes and deletes a ticket. `None` if it was used, or its time is over.
 ///
 /// # Errors
 /// Database errors.
@@ -63,7 +63,7 @@ pub async fn take(conn: &mut AsyncPgConnection, digest: &[u8]) -> Result<Option<
     .transpose()
 }
 
-/// Deletes the tickets that nobody used in time. Returns how many there were.
+/// Deletes the tickets that were not used in time. Returns how many there were.
 ///
 /// # Errors
 /// Database errors.

@@ -7,8 +7,8 @@ use diesel_async::{AsyncConnection, AsyncPgConnection};
 use super::StorageError;
 use super::pool::Pool;
 
-/// How often a transaction runs before a serialization failure, a deadlock or a lock that another session holds is
-/// given up as unavailable. A lock is waited for 500 ms each time.
+/// How often a transaction runs until the service gives up on a serialization failure, a deadlock or a lock of another
+/// session and answers that the database is unavailable. Each run waits 500 ms for a lock.
 const TRIES: u32 = 5;
 
 /// An async closure over `T` whose future has a name, so that it can be required to be `Send`.
@@ -63,8 +63,9 @@ where
     repeat(pool, work, |error| error.is_transient() && !error.is_locked()).await
 }
 
-/// Runs `work` in a part of the caller's transaction that is rolled back when it is `Err`, while the rest goes on. An
-/// error of the database that passes is no reason to go on: the caller returns it, so that all of it runs again.
+/// Runs `work` in a part of the caller's transaction that is rolled back when it is `Err`, while the rest goes on. A
+/// temporary error of the database is no reason to go on: the caller returns it, so that the whole transaction runs
+/// again.
 ///
 /// # Errors
 /// Of `work`, and of the database.

@@ -1,4 +1,4 @@
-//! Transfer slips of orders. Their content is read only when it is opened.
+//! Transfer slips of orders. Their content is read only when a slip is opened.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

@@ -82,7 +82,7 @@ pub async fn find(
     row.map(TryInto::try_into).transpose()
 }
 
-/// Those of these transfers that are the customer's.
+/// These transfers; those of other customers are left out.
 ///
 /// # Errors
 /// [`StorageError`].

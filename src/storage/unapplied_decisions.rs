@@ -124,7 +124,7 @@ impl TryFrom<DecisionRow> for Decision {
     }
 }
 
-/// Writes a new decision. A second one that waits about the same payment violates `unapplied_decisions_one_waiting`.
+/// Writes a new decision. A second waiting decision about the same payment violates `unapplied_decisions_one_waiting`.
 ///
 /// # Errors
 /// Database errors.
@@ -133,7 +133,7 @@ pub async fn insert(conn: &mut AsyncPgConnection, decision: &Decision) -> Result
     Ok(())
 }
 
-/// Writes what became of a decision. A CHECK refuses the proposer's approval.
+/// Writes the result of a decision. A CHECK refuses the proposer's approval.
 ///
 /// # Errors
 /// Database errors.

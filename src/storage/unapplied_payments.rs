@@ -32,7 +32,7 @@ pub async fn list(
     page.cut(rows).try_map(Payment::try_from)
 }
 
-/// How many payments there are of each currency, and how much of them is unapplied. They are few, so all are read.
+/// How many payments there are of each currency, and how much of them is unapplied. There are few, so all are read.
 ///
 /// # Errors
 /// Database errors.
@@ -83,7 +83,7 @@ fn narrowed(filter: &UnappliedFilter) -> payments::BoxedQuery<'_, Pg> {
     query
 }
 
-/// Sets a locked payment aside. Returns false when it is set aside already.
+/// Dismisses a locked payment. Returns false if it is dismissed already.
 ///
 /// # Errors
 /// Database errors.

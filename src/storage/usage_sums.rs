@@ -114,7 +114,7 @@ impl TryFrom<UsageSumRow> for UsageSum {
     }
 }
 
-/// A page of the rows of some days, the oldest day first.
+/// A page of the rows of a range of days, the oldest day first.
 ///
 /// # Errors
 /// Database errors.
@@ -158,7 +158,7 @@ impl Statement for EraseLabels {
     }
 }
 
-/// Erases the labels of a customer's usage. The caller holds off the worker that folds.
+/// Erases the labels of a customer's usage. The caller keeps the worker from folding meanwhile.
 ///
 /// # Errors
 /// Database errors.

@@ -1,4 +1,4 @@
-//! Credits without an order: what payments brought to wallets directly, and what refunds and disputes ask of it.
+//! Credits without an order: what payments brought to wallets directly, and what refunds and disputes take from it.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -20,7 +20,7 @@ use crate::domain::product::Product;
 use crate::domain::refund::RefundState;
 use crate::domain::take_back::TakeBackId;
 
-/// What a locked payment brought to wallets without an order, and what its refunds and disputes ask of it.
+/// What a locked payment brought to wallets without an order, and what its refunds and disputes take from it.
 ///
 /// # Errors
 /// Database errors.
@@ -123,7 +123,7 @@ pub async fn standing(conn: &mut AsyncPgConnection, payment: &Payment) -> Result
     Ok(refunded.chain(disputed).collect())
 }
 
-/// Writes which parts of its payment a dispute takes, and of whom, where it takes of a wallet.
+/// Writes which parts of its payment a dispute takes, and from which customer, if it takes from a wallet.
 ///
 /// # Errors
 /// Database errors.
@@ -168,7 +168,7 @@ pub async fn sources(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<
     in_order(with_no_bonus(refunded), with_no_bonus(disputed), payment.currency())
 }
 
-/// Lowers what a refund or dispute asks for of a payment's credit to a wallet. The caller holds the payment's lock.
+/// Lowers what a refund or dispute takes from a payment's credit to a wallet. The caller holds the payment's lock.
 ///
 /// # Errors
 /// Database errors.

@@ -17,12 +17,12 @@ use crate::domain::event::EventKind;
 use crate::domain::page::{Page, Rows};
 use crate::domain::webhook::{Delivery, DeliveryAttempt, DeliveryStatus};
 
-/// A delivery that is to be tried now.
+/// A delivery that is due.
 #[derive(Debug, Clone, Queryable)]
 pub struct DueDelivery {
     pub id: Uuid,
     pub number: i64,
-    /// Empty where the event is about no customer.
+    /// Empty if the event is about no customer.
     pub customer: String,
     pub attempts: i32,
     pub tries: i32,
@@ -103,7 +103,7 @@ impl Statement for Recorded {
     }
 }
 
-/// Records an attempt, and what becomes of its delivery: with a pause in milliseconds it is tried again. Nothing is
+/// Records an attempt, and the new state of its delivery. With a pause in milliseconds it is tried again. Nothing is
 /// written when another process has made an attempt meanwhile.
 ///
 /// # Errors
@@ -120,7 +120,7 @@ pub async fn record(
     Ok(())
 }
 
-/// Lets a delivery that is at rest be tried again from now on. Returns false when the endpoint has no such delivery.
+/// Makes a finished delivery due again. Returns false if the endpoint has no such delivery.
 ///
 /// # Errors
 /// Database errors.
@@ -155,8 +155,8 @@ impl Statement for Since {
     }
 }
 
-/// Delivers the events since a moment that an endpoint wants once more, at most `limit` of them, the oldest first.
-/// Returns how many events there were, how many of them are delivered for that, and the time of the last one.
+/// Delivers the events since a moment that an endpoint wants again, at most `limit` of them, the oldest first. Returns
+/// how many events there were, how many of them are delivered again, and the time of the last one.
 ///
 /// # Errors
 /// Database errors.

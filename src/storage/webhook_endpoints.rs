@@ -17,7 +17,7 @@ use crate::domain::event::EventKind;
 use crate::domain::page::{Page, Rows};
 use crate::domain::webhook::{DeliveryTarget, EndpointStatus, WebhookEndpoint};
 
-/// The status of an endpoint that is shown no more.
+/// The status of an endpoint that is no longer shown.
 const DELETED: &str = "deleted";
 
 #[derive(Debug, Queryable, Selectable)]
@@ -59,7 +59,7 @@ fn types(endpoint: &WebhookEndpoint) -> Vec<&'static str> {
     endpoint.kinds.iter().map(|kind| kind.as_str()).collect()
 }
 
-/// `api_key` is the key that the caller showed, as in [`note_key`].
+/// `api_key` is the caller's key, as in [`note_key`].
 ///
 /// # Errors
 /// Database errors.
@@ -212,7 +212,7 @@ pub async fn count(conn: &mut AsyncPgConnection, owner: &str) -> Result<i64, Sto
         .await?)
 }
 
-/// Makes a secret the current one. The previous one signs until `ends`. One that was to end later ends now.
+/// Makes a secret the current one. The previous one signs until `ends`. An even older one ends now.
 ///
 /// # Errors
 /// Database errors.
@@ -283,8 +283,8 @@ impl Statement for ClaimEndpoints {
     }
 }
 
-/// Claims enabled endpoints that have something to deliver and that no other process delivers to, in the order in which
-/// they have waited.
+/// Claims enabled endpoints that have something to deliver and to which no other process delivers, those first that
+/// have waited longest.
 ///
 /// # Errors
 /// Database errors.
@@ -297,7 +297,7 @@ pub async fn claim(
     Ok(Cached(ClaimEndpoints { holder, seconds, limit }).load(conn).await?)
 }
 
-/// Where an endpoint takes events, while it is enabled and `holder` has its lease.
+/// The URL and secrets of an endpoint, while it is enabled and `holder` has its lease.
 ///
 /// # Errors
 /// Database errors.
@@ -318,7 +318,7 @@ pub async fn target(
     Ok(Some(DeliveryTarget { owner, url, secrets }))
 }
 
-/// Extends a lease. Returns false when it is lost, or the endpoint takes nothing any more.
+/// Extends a lease. Returns false if it is lost, or the endpoint takes no more events.
 ///
 /// # Errors
 /// Database errors.
@@ -371,7 +371,7 @@ impl Statement for Answered {
     }
 }
 
-/// Notes how an attempt ended. An endpoint that is gone, or has failed since before a moment, is disabled.
+/// Notes how an attempt ended. An endpoint that answered 410, or has failed since before a moment, is disabled.
 ///
 /// # Errors
 /// Database errors.

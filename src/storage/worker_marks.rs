@@ -1,4 +1,4 @@
-//! The mark of each worker: how far it has worked. There is one row for each name.
+//! The mark of each worker: how far it has come. There is one row for each name.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -30,8 +30,8 @@ pub async fn set(conn: &mut AsyncPgConnection, worker: &str, reached: DateTime<U
     Ok(())
 }
 
-/// Moves a mark that is due to `next`. Of several processes one succeeds, and only it does the work. A mark that does
-/// not exist is due.
+/// Moves a mark that is due to `next`. Of several processes one succeeds, and only that one does the work. A missing
+/// mark is due.
 ///
 /// # Errors
 /// Database errors.

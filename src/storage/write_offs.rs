@@ -79,13 +79,13 @@ impl TryFrom<WriteOffRow> for WriteOff {
 /// Writes a new write-off.
 ///
 /// # Errors
-/// Database errors; a second one that waits in a currency violates `write_offs_one_waiting`.
+/// Database errors; a second waiting one in a currency violates `write_offs_one_waiting`.
 pub async fn insert(conn: &mut AsyncPgConnection, write_off: &WriteOff) -> Result<(), StorageError> {
     diesel::insert_into(write_offs::table).values(WriteOffRow::from(write_off)).execute(conn).await?;
     Ok(())
 }
 
-/// Writes how a write-off ended that is locked. A CHECK refuses the proposer's approval.
+/// Writes how a locked write-off ended. A CHECK refuses the proposer's approval.
 ///
 /// # Errors
 /// Database errors.
@@ -114,7 +114,7 @@ pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Write
     row.map(WriteOff::try_from).transpose()
 }
 
-/// Locks what was written off of a customer's debts and has not been recovered, the oldest first. The caller holds the
+/// Locks the written-off debts of a customer that have not been recovered, the oldest first. The caller holds the
 /// locks of the customer's wallets.
 ///
 /// # Errors
@@ -155,7 +155,7 @@ pub async fn list(
     page.cut(rows).try_map(WriteOff::try_from)
 }
 
-/// Erases why a customer's debt is given up, in the words of an operator.
+/// Erases the operator's reason why a customer's debt was written off.
 ///
 /// # Errors
 /// Database errors.

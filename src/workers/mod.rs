@@ -1,6 +1,6 @@
-//! Work that needs no request: expiring orders, asking providers about orders and what was taken back, sweeping
-//! wallets, numbering and delivering events, deleting what was kept for long enough, checking the books, sealing
-//! entries, folding days into reports, issuing papers, closing accounts.
+//! Work that needs no request: expiring orders, asking providers about orders and taken-back money, sweeping wallets,
+//! numbering and delivering events, deleting old data, checking the books, sealing entries,
+//! folding days into reports, issuing papers, closing accounts.
 //!
 //! Each turn of a worker takes a bounded share of the work. Several processes share the work, and an item that fails
 //! does not stop the others.

@@ -1,4 +1,4 @@
-//! One turn of each worker. A turn finds a share of the work and handles each item by itself.
+//! One turn of each worker. A turn takes a share of the work and handles each item separately.
 
 use chrono::Duration;
 
@@ -16,8 +16,8 @@ const BATCH: i64 = 500;
 /// How long after its end a day is folded.
 const FOLDING_PATIENCE: Duration = Duration::minutes(5);
 
-/// How long after something happened its paper is issued: whatever happened before has committed by then, because a
-/// transaction of a request ends sooner.
+/// How long after an event its paper is issued: all earlier events have committed by then, because a request's
+/// transaction ends sooner.
 const ISSUING_PATIENCE: Duration = Duration::seconds(15);
 
 /// Expires the orders whose time is over. Returns how many were expired.

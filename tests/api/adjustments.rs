@@ -28,7 +28,7 @@ async fn a_wallet_is_corrected_up_and_down() {
     assert_eq!(app.available("alice", "CNY", "").await, "6.00");
     let booked = flows(&app, "alice", "adjust").await;
     assert_eq!((&booked[0]["amount"], &booked[0]["description"]), (&json!("-4.00"), &json!("billed twice")));
-    // A product's wallet is corrected as well, and a granted part is not taken.
+    // A product's wallet can be corrected as well, and granted credit is not taken.
     let mut sms = correction("up", "3.00");
     sms["product"] = json!("sms");
     correct(&app, "ops", &sms).await.expect(201);
@@ -73,7 +73,7 @@ async fn what_does_not_fit_is_named() {
     app.finish().await;
 }
 
-/// Corrections at once take what is there and no more, and a repeated request is one.
+/// Concurrent corrections take what there is and no more, and a repeated request counts once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn corrections_at_once_take_what_is_there() {
     let app = TestApp::spawn().await;
@@ -102,7 +102,7 @@ async fn above_the_threshold_two_operators_correct() {
     correct(&app, "anna", &down).await.expect(201);
     let approve = format!("/v1/admin/adjustments/{}/approve", id(&proposed));
     app.operator_named("anna").post(&approve, &json!({})).await.problem(409, "second_operator_needed");
-    // Two are left, and the money is taken under the wallet's lock.
+    // Two proposals are left, and the money is taken under the wallet's lock.
     app.operator_named("ben").post(&approve, &json!({})).await.problem(402, "insufficient_funds");
     correct(&app, "ben", &correction("up", "5.00")).await.expect(201);
     let approvals = ["ben", "cleo", "dora"].map(|name| {

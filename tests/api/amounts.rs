@@ -51,7 +51,7 @@ async fn a_card_pays_the_fee_on_top_and_a_refund_gives_it_back() {
     let figures = ["amount", "fee", "tax", "credited"].map(|name| &receipt[name]);
     assert_eq!(figures, ["102.50", "2.50", "0.00", "100.00"]);
 
-    // Operators look for what was paid.
+    // Operators search by the paid amount.
     let found =
         app.operator().get("/v1/admin/top-up-orders?currency=USD&amount_from=102&amount_to=103").await.expect(200);
     assert_eq!(found["data"][0]["id"], order);
@@ -109,7 +109,7 @@ async fn short_money_and_limits_are_about_what_is_paid() {
     assert_eq!((&short["status"], &short["reason_code"]), (&json!("processing"), &json!("short_payment")));
     assert_eq!(short["short_payment"]["missing_amount"], "25000");
 
-    // A database that says otherwise is refused.
+    // The database refuses figures that do not agree.
     for change in ["payable_amount = 8", "amount = 9", "fee_on_top = false", "credited_amount = 7"] {
         let refused =
             refused_by_the_database(&app, &format!("UPDATE top_up_orders SET {change} WHERE payable_amount = 125000"))
@@ -119,7 +119,7 @@ async fn short_money_and_limits_are_about_what_is_paid() {
     app.finish().await;
 }
 
-/// What the database says against a statement.
+/// The database's error for a statement.
 async fn refused_by_the_database(app: &TestApp, sql: &str) -> String {
     let mut conn = topup::storage::pool::connect(&crate::support::url(&app.database)).await.unwrap();
     diesel_async::SimpleAsyncConnection::batch_execute(&mut conn, sql).await.unwrap_err().to_string()

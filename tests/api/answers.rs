@@ -48,7 +48,7 @@ async fn case_81_head_answers_like_get() {
             Some(scope) => app.bearer(token("alice", role(scope))),
             None => app.anonymous(),
         };
-        // The query keeps a stream from being opened.
+        // The invalid query keeps a stream from being opened.
         let path = match operation.id.as_str() {
             "streamBalances" => format!("{}?no_such_parameter=1", operation.path),
             _ => operation.path.clone(),
@@ -160,7 +160,7 @@ async fn payers_are_sent_back_to_allowed_sites_only() {
     app.finish().await;
 }
 
-/// Who has an answer already is told so, in place of the same answer again.
+/// A caller who has an answer already gets 304 in place of the same answer again.
 #[tokio::test]
 async fn an_answer_that_has_not_changed_is_not_sent_again() {
     let app = TestApp::spawn().await;

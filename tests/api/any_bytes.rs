@@ -1,4 +1,4 @@
-//! Bytes that nobody means, in every place of every request: never an internal error.
+//! Arbitrary bytes in every place of every request: never an internal error.
 
 use reqwest::header::HeaderValue;
 use serde_json::Value;
@@ -28,7 +28,7 @@ const ENCODED: [&str; 18] = [
     "tuo_ffffffffffffffffffffffffffffffff",
 ];
 
-/// What stands between the quotes of a JSON text.
+/// The text between the quotes of a JSON string.
 const IN_TEXTS: [&[u8]; 9] = [
     br"\u0000",
     br"a\u0000b",

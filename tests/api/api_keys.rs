@@ -1,4 +1,4 @@
-//! API keys: they act as their owners, open no more than these may, and end everywhere when they are revoked.
+//! API keys: they act as their owners, permit no more than the owners may do, and end everywhere when they are revoked.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::stage::{id, number, paid, until};
 use crate::support::{Caller, Reply, TestApp, execute, permitted_token, url};
 use crate::tools::key;
 
-/// In which time a revoked key is refused everywhere.
+/// The time within which a revoked key is refused everywhere.
 const REFUSED_WITHIN: Duration = Duration::from_secs(5);
 const DIRECTLY: &str = "/v1/balances/stream?customer_id=alice";
 
@@ -67,14 +67,14 @@ async fn a_key_and_its_owner_are_one_pair_of_eyes() {
     }
     let by = "count(*) FROM refunds WHERE proposed_by = 'operator:alice'";
     assert_eq!(number(&app, by).await + number(&app, &by.replace("operator:", "")).await, 1);
-    // Nor do her keys give her a second day's limit.
+    // Her keys do not give her a second daily limit either.
     let small = json!({ "order_id": order, "amount": "60.00", "reason": "asked for" });
     alice.post("/v1/admin/refunds", &small).await.expect(201);
     with_key.post("/v1/admin/refunds", &small).await.expect(202);
-    // And the money of a customer with her own name is not hers to move.
+    // She cannot move the money of the customer with her own name either.
     let own = json!({ "customer_id": "alice", "currency": "USD", "amount": "1.00", "reason": "mine" });
     with_key.post("/v1/grants", &own).await.problem(403, "own_account");
-    // Bob's key is another pair.
+    // Bob's key counts as a second operator.
     let bob = app.bearer(key(&app, "operator:bob", Permission::Finance.into()).await);
     bob.post(&approve, &json!({})).await.expect(200);
 
@@ -103,19 +103,19 @@ async fn nobody_makes_a_key_for_others_or_with_more_than_his_own() {
     let made = create(&support, &wanted(&["support"])).await.expect(201);
     assert_eq!(made["owner"], "operator:sue");
     assert_eq!(made["permissions"], json!(["read", "support"]));
-    // What it opens, it opens, and nothing else.
+    // A key permits what it names, and nothing else.
     let with_key = app.bearer(text(&made));
     with_key.get("/v1/admin/refunds").await.expect(200);
     with_key.post("/v1/admin/adjustments", &json!({})).await.problem(403, "insufficient_permission");
 
-    // No key makes a key, whatever it opens.
+    // No key creates a key, whatever it permits.
     create(&with_key, &wanted(&["read"])).await.problem(403, "made_with_key");
     let all = app.bearer(key(&app, "operator:root", Permissions::ALL).await);
     create(&all, &wanted(&["read"])).await.problem(403, "made_with_key");
     let meter = app.bearer(key(&app, "service:meter", Permissions::NONE).await);
     create(&meter, &wanted(&[])).await.problem(403, "made_with_key");
 
-    // The body names nobody else, and no more days than the installation allows.
+    // The body can name neither another owner nor more days than the installation allows.
     for (field, value) in [("owner", "operator:bob"), ("subject", "bob"), ("scope", "operator"), ("key", "tk_test_")] {
         let mut body = wanted(&["read"]);
         body[field] = json!(value);
@@ -172,7 +172,7 @@ async fn everybody_sees_and_ends_his_own_and_admin_everybodys() {
     let since = Instant::now();
     let ended = revoke(&sue, &sues.body).await.expect(200);
     assert_eq!(ended["revoked_by"], "operator:sue");
-    // One that is revoked stays so, by whom and when.
+    // A revoked key stays revoked, and shows by whom and when.
     assert_eq!(revoke(&admin, &sues.body).await.expect(200).body, ended.body);
     refused(&app, &text(&sues), since).await;
     let since = Instant::now();
@@ -226,12 +226,12 @@ async fn a_revoked_key_is_refused_by_every_process_in_time() {
         while stream.chunk().await.unwrap().is_some() {}
     }
     assert!(since.elapsed() < REFUSED_WITHIN, "the streams ended only after {:?}", since.elapsed());
-    app.operator().get("/v1/admin/refunds").await.expect(200); // A token of hers goes on.
+    app.operator().get("/v1/admin/refunds").await.expect(200); // Her token stays valid.
     other.stop().await;
     app.finish().await;
 }
 
-/// A process that cannot learn whether a key was revoked lets it in no longer than a process may that can.
+/// A process that cannot learn whether a key was revoked stops accepting it in the same time as one that can.
 #[tokio::test]
 async fn without_the_database_no_key_is_let_in_for_long() {
     let app = TestApp::spawn().await;
@@ -242,7 +242,7 @@ async fn without_the_database_no_key_is_let_in_for_long() {
     let since = Instant::now();
     until("the key is let in no more", async || app.bearer(key.clone()).get("/v1/products").await.status != 200).await;
     assert!(since.elapsed() < REFUSED_WITHIN, "let in for {:?}", since.elapsed());
-    // It is neither refused nor let in: it may be as good as before.
+    // The key is neither refused nor accepted, because it may still be valid.
     app.bearer(key.clone()).get("/v1/products").await.expect(503).must_be_a_problem();
     app.service().get("/v1/products").await.expect(200);
     locker.batch_execute("ROLLBACK").await.unwrap();
@@ -291,7 +291,7 @@ async fn what_is_no_key_of_ours_is_refused() {
         assert!(reply["detail"].as_str().unwrap().contains(said), "{}", reply.text);
         assert!(!reply.text.contains(&other[other.len().min(12)..other.len().min(60)]) || other.len() < 13);
     }
-    // Many strangers at once keep nobody out.
+    // Many strangers at once do not exclude anybody.
     let strangers = (0..200_u8).map(|n| {
         let unknown = KeyText::new(Environment::Test, [n; 32]).expose().to_owned();
         let caller = app.bearer(unknown);
@@ -372,7 +372,7 @@ async fn the_last_use_is_kept_with_its_address() {
     app.finish().await;
 }
 
-/// What the document says of scopes and permissions holds for keys as it does for tokens.
+/// The document's scopes and permissions apply to keys as they do to tokens.
 #[tokio::test]
 async fn every_operation_opens_for_keys_as_for_tokens() {
     let app = TestApp::spawn_with(with_claim).await;

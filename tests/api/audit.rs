@@ -1,4 +1,5 @@
-//! The audit log and the last check of the books, as operators read them; and lists that are read from both ends.
+//! The audit log and the last check of the books, as operators read them; and lists that can be read in both
+//! directions.
 
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use topup::app::{Settings, integrity};
 use crate::support::{Caller, Reply, TestApp, execute};
 use crate::tools::{ask, grant};
 
-/// Reads a list page by page to its end, and back to its start. Returns the pages forwards; both ways must agree.
+/// Reads a list page by page to its end, and back to its start. Returns the pages in forward order; both directions
+/// must agree.
 pub async fn both_ways(caller: &Caller<'_>, path: &str, limit: usize) -> Vec<Vec<Value>> {
     let sign = if path.contains('?') { '&' } else { '?' };
     let at = |cursor: &str| format!("{path}{sign}limit={limit}{cursor}");
@@ -139,7 +141,7 @@ async fn lists_are_read_from_both_ends() {
 
 #[tokio::test]
 async fn the_last_check_is_shown_and_nobody_waits_for_one() {
-    // The server's own worker rests; the test plays it.
+    // The server's own worker does not run; the test does its work.
     let app = TestApp::spawn_with(|config| config.check_hours = 0).await;
     let operator = app.operator();
     let never = operator.get("/v1/admin/integrity").await.expect(200);

@@ -1,4 +1,4 @@
-//! What cannot be meant is refused by the name of the field and of the rule, and writes nothing.
+//! Impossible input is refused with the field and the rule, and writes nothing.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ fn pointer(field: &str) -> String {
     format!("/{}", field.replace('.', "/"))
 }
 
-/// Amounts that nobody takes, wherever an amount is asked for. The precision is another matter.
+/// Amounts that no operation accepts. The precision is tested separately.
 fn bad_amounts() -> Vec<(Value, &'static str)> {
     vec![
         (json!("0"), "not_positive"),
@@ -155,7 +155,7 @@ async fn case_21_orders_name_what_is_wrong() {
         .names("/bank_transfer", "required")
         .names("/product", "unknown_product");
     assert_eq!(counts(&app).await, vec![0; TABLES.len() + 1]);
-    // Nobody was bothered at the company either.
+    // The company was not called either.
     let calls = control(&app, Method::GET, "stripe/requests", None).await.expect(200);
     let asked = |call: &&Value| call["method"] != "GET";
     assert_eq!(calls.body.as_array().unwrap().iter().find(asked), None, "lists are read by a worker");
@@ -258,7 +258,7 @@ async fn case_36_usage_holds_and_grants_name_what_is_wrong() {
     let all = common().filter(|(_, _, rule)| *rule != "not_positive");
     let all = all.chain(ids()).chain(too_long.clone()).chain(only_usage);
     refuses(&app, &service, "/v1/usage", &usage, all).await;
-    // Consumption that already happened is not booked against a product that is not there.
+    // Consumption that already happened is not booked against a product that does not exist.
     let after_the_fact = with(&usage, "on_insufficient", json!("book"));
     refuses(&app, &service, "/v1/usage", &after_the_fact, [("product", json!("fax"), "unknown_product")]).await;
 
@@ -376,7 +376,7 @@ async fn case_40_transfers_have_a_defined_answer() {
             ("to_product", Value::Null, "same_wallet"),
             // Money of this product is spent there only.
             ("from_product", json!("whatsapp"), "not_returnable"),
-            // One currency a transfer: there is no field for another.
+            // A transfer has one currency: there is no field for another.
             ("to_currency", json!("USD"), "unknown_field"),
         ],
     )
@@ -387,7 +387,7 @@ async fn case_40_transfers_have_a_defined_answer() {
     let dong = json!({ "currency": "VND", "amount": "1", "to_product": "gpu" });
     alice.post(path, &dong).await.problem(402, "insufficient_funds");
 
-    // Held money stays, and granted credit does not travel.
+    // Held money and granted credit cannot be transferred.
     let hold = json!({ "id": "h-1", "customer_id": "alice", "currency": "CNY", "amount": "60", "expires_in": 600 });
     let hold = service.post("/v1/holds", &hold).await.expect(201)["hold_id"].as_str().unwrap().to_owned();
     let grant = json!({ "customer_id": "alice", "currency": "CNY", "amount": "500", "reason": "welcome" });
@@ -402,7 +402,7 @@ async fn case_40_transfers_have_a_defined_answer() {
     alice.post(path, &transfer).await.problem(402, "insufficient_funds");
     assert_eq!(app.available("alice", "CNY", "").await, "500.00");
     assert_eq!(app.available("alice", "CNY", "gpu").await, "100.00");
-    // What a debt has a claim on does not travel either.
+    // Money that a debt claims cannot be transferred either.
     let usage =
         json!({ "id": "u-1", "customer_id": "alice", "currency": "USD", "amount": "150", "on_insufficient": "book" });
     service.post("/v1/usage", &usage).await.expect(201);

@@ -1,4 +1,5 @@
-//! Balances that many ask for at once are read together: each gets his own, and never older than what he was told.
+//! Balances that many ask for at once are read together: each caller gets its own balance, and never an older one than
+//! it got before.
 
 use futures_util::future::join_all;
 
@@ -24,7 +25,7 @@ async fn everybody_sees_what_he_has_just_spent() {
     app.finish().await;
 }
 
-/// The database holds what no version of the service wrote.
+/// The database has a value that no version of the service wrote.
 #[tokio::test]
 async fn a_customer_whose_rows_cannot_be_read_keeps_no_other_from_an_answer() {
     let app = TestApp::spawn().await;

@@ -84,7 +84,7 @@ async fn an_order_keeps_the_account_that_its_payer_was_shown() {
     assert_eq!(closed["type"], "bank_account_closed");
     assert_eq!(closed["bank_account_closed"]["account_number"], before["account_number"]);
     assert_eq!(closed["bank_transfer"], Value::Null, "{closed}");
-    // A stranger asks for nothing.
+    // A stranger cannot request it.
     let path = format!("/v1/top-up-orders/{order}/bank-account");
     app.customer("bob").send(Method::POST, &path, None, None).await.problem(404, "not_found");
     let renewed = renew(&app, &order).await.expect(200);
@@ -101,7 +101,7 @@ async fn an_order_keeps_the_account_that_its_payer_was_shown() {
     let renewed = renew(&app, &order).await.expect(200);
     assert_eq!(renewed["next_action"]["bank_transfer"]["account_number"], "1234");
 
-    // What was sent to an old account is credited when it arrives there.
+    // A transfer to an old account is credited when it arrives there.
     let mut line = crate::stage::statement("100.00", "T-1");
     line["bank_account_id"] = json!(bank);
     operator.post(&format!("/v1/admin/top-up-orders/{order}/approve"), &line).await.expect(200);
@@ -188,7 +188,7 @@ async fn a_change_of_an_account_takes_two_operators_where_a_threshold_is_set() {
     decide(&ben, &pair[1], "approve").await.problem(409, "bank_account_exists");
     assert_eq!(number(&app, "count(*) FROM bank_accounts").await, 3);
 
-    // A change of what has changed since is not made.
+    // A change of an account that has changed meanwhile is not carried out.
     let stale = id(&put(&anna, bank, &account("6666", true), 2).await.expect(202));
     execute(&app.database, "UPDATE bank_accounts SET branch = 'x', version = version + 1 WHERE currency = 'CNY'").await;
     decide(&ben, &stale, "approve").await.problem(412, "precondition_failed");

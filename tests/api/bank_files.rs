@@ -1,4 +1,4 @@
-//! The files of our banks: which are believed, and the command that takes them.
+//! The files of our banks: which are accepted, and the command that uploads them.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -92,7 +92,7 @@ async fn the_command_imports_what_the_bank_sends() {
     assert_eq!(paid(&app, "alice").await, "100.00");
     let shown = app.operator().get("/v1/admin/bank-statements").await.expect(200);
     assert_eq!(shown["data"][0]["uploaded_by"], "operator:night-shift");
-    // Who asks to be forgotten is forgotten in the files, too.
+    // An erasure of a customer also erases the texts of files.
     let erased = command(&home.0, Some(&app.database), &["erase", "--customer", "alice"]).output().unwrap();
     assert!(erased.status.success(), "{}", String::from_utf8_lossy(&erased.stderr));
     assert_eq!(number(&app, "count(*) FROM bank_statement_lines WHERE remitter = '张三'").await, 0);
@@ -100,8 +100,8 @@ async fn the_command_imports_what_the_bank_sends() {
     app.finish().await;
 }
 
-/// A file that is cut into parts needs a second operator as the whole does, also where the parts are of several
-/// accounts and come at once.
+/// A file that is cut into parts needs a second operator as the whole does, even if the parts are of several accounts
+/// and come at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_files_of_one_operator_add_up() {
     let app = TestApp::spawn_with(|config| above(config, "50000")).await;
@@ -109,7 +109,7 @@ async fn the_files_of_one_operator_add_up() {
     let part = |n: i64, opening: i64| csv(opening, &[(&format!("2026-11-{n}"), &format!("P-{n}"), "A", "", 3_000_000)]);
     upload_as(&app, "anna", part(20, 0), "").await.expect(201);
     upload_as(&app, "anna", part(21, 3_000_000), "").await.expect(202);
-    // It is his word, and not another's; and after a day it counts no more.
+    // It counts for this operator only, and after a day it no longer counts.
     upload_as(&app, "ben", part(22, 3_000_000), "").await.expect(201);
     execute(&app.database, "UPDATE bank_statements SET uploaded_at = uploaded_at - interval '24 hours 1 second'").await;
     upload_as(&app, "anna", part(23, 6_000_000), "").await.expect(201);
@@ -146,7 +146,7 @@ async fn a_later_file_takes_no_payment_about_which_an_operator_has_to_choose() {
     assert_eq!(tied.len(), 3, "{tied:#?}");
     assert_eq!(number(&app, "count(*) FROM bank_lines WHERE payment_id IS NOT NULL").await, 0);
     assert_eq!(number(&app, "count(*) FROM payments").await, 1);
-    // Once it is chosen, the others are payments of their own.
+    // Once the payment is chosen, the other lines are payments of their own.
     let last = tied.iter().find(|line| line["bank_transaction_id"] == "L-3").unwrap();
     let choose = format!("/v1/admin/bank-lines/{}/choose", text(last, "id"));
     let body = json!({ "payment_id": last["tied_payments"][0], "reason": "the slip says so" });
@@ -156,7 +156,7 @@ async fn a_later_file_takes_no_payment_about_which_an_operator_has_to_choose() {
     app.finish().await;
 }
 
-/// A CSV without ids, the bank's camt.053, and the CSV as another mapping reads it: the money is there once.
+/// A CSV without ids, the bank's camt.053, and the CSV as another mapping reads it: the money is recorded once.
 #[tokio::test]
 async fn the_same_days_in_other_words_bring_no_money_again() {
     let app = TestApp::spawn().await;
@@ -191,7 +191,7 @@ async fn the_same_days_in_other_words_bring_no_money_again() {
     upload_as(&app, "ops", with_ids, "&confirm_gap=true").await.problem(422, "lines_on_record");
     assert_eq!(number(&app, "sum(amount) FROM payments").await, 1_750);
     assert_eq!(number(&app, "count(*) FROM bank_statements").await, 1);
-    // In the same words the days are the same, and what is new of them is new.
+    // A file in the same format repeats the days exactly, so its additional line is new.
     for row in &mut rows {
         row.1 = "";
     }

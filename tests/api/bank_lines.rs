@@ -53,7 +53,7 @@ async fn case_56_a_mistyped_approval_that_is_reversed_frees_only_what_arrived() 
     app.operator().post(&path(&first, "reverse"), &reason).await.expect(200);
     assert_eq!(unapplied(&app).await.len(), 1);
 
-    // The line is worth what is stated of it next, and never what was mistyped. Two operators say so at once.
+    // The line has the amount that is stated next, and never the mistyped one. Two operators state it at the same time.
     let right = [bank_order(&app, "alice", "90").await, bank_order(&app, "alice", "90").await];
     let line = unconfirmed("90.00", "T-1");
     let answers = join_all([state(&app, "anna", &right[0], &line), state(&app, "ben", &right[1], &line)]).await;
@@ -90,7 +90,7 @@ async fn case_56_a_line_that_never_came_is_voided_and_one_that_came_after_all_is
     assert_eq!(number(&app, "count(*) FROM audit_log WHERE action = 'bank_transaction.restated'").await, 1);
     app.check().await;
 
-    // It came after all, on another day and for two orders.
+    // The money came later, on another day and for two orders.
     let two = [bank_order(&app, "alice", "60").await, bank_order(&app, "bob", "50").await];
     let line = |amount: &str| with(unconfirmed(amount, "t1"), json!({ "received_on": "2026-11-24" }));
     let whole = with(line("60.00"), json!({ "transaction_amount": "110.00" }));
@@ -132,7 +132,7 @@ async fn case_57_one_bank_line_is_one_however_it_is_written() {
         late.problem(409, "bank_transaction_used");
     }
     assert_eq!(number(&app, "sum(paid) FROM wallets").await, 600);
-    // The database keeps to it as well.
+    // The database enforces this as well.
     let twice =
         "INSERT INTO bank_transactions SELECT gen_random_uuid(), bank_account_id, identity, n, stated_id, amount,
          received_on, remitter, payer, false, stated_by, stated_at FROM bank_transactions";
@@ -212,7 +212,7 @@ async fn one_transfer_serves_two_orders_when_its_amount_is_stated() {
     let refused = state(&app, "ops", &more, &unconfirmed("61.00", "T")).await.problem(409, "bank_transaction_used");
     says(&refused, &[&orders[0], "100.00 CNY", "60.00 of its 160.00 CNY is left"]);
     state(&app, "ops", &orders[1], &unconfirmed("60.00", "t")).await.expect(200);
-    // Which orders took it can be asked by its id, in any writing.
+    // The orders that it serves are found by its id, in any spelling.
     let found = app.operator().get("/v1/admin/bank-transactions?bank_transaction_id=-t-").await.expect(200);
     let line = &found["data"][0];
     let part = |order: &str, amount: &str| json!({ "order_id": order, "amount": amount });
@@ -230,7 +230,7 @@ async fn one_transfer_serves_two_orders_when_its_amount_is_stated() {
     app.finish().await;
 }
 
-/// What went back of a line's rest is used, as what serves an order is.
+/// The part of a line's rest that went back counts as used, like a part that serves an order.
 #[tokio::test]
 async fn what_went_back_of_a_line_serves_no_order() {
     let app = TestApp::spawn().await;
@@ -290,7 +290,7 @@ async fn a_transfer_like_one_on_record_is_confirmed() {
     let next = bank_order(&app, "alice", "100").await;
     let asked = state(&app, "ops", &next, &unconfirmed("100.00", "T-2")).await.problem(422, "confirm_not_duplicate");
     says(&asked, &[payment, &first, "T-1", "\"confirm_not_duplicate\": true"]);
-    // Three days before and after, and by whoever writes the name in another way.
+    // Three days before and after, even if the name is spelled differently.
     for (day, name, asks) in [
         ("2026-11-24", None, true),
         ("2026-11-18", Some("ALICE."), true),
@@ -308,7 +308,7 @@ async fn a_transfer_like_one_on_record_is_confirmed() {
             answer.expect(200);
         }
     }
-    // Somebody of whom nothing is known may be anybody.
+    // An unknown remitter may be anybody.
     crate::support::execute(&app.database, "UPDATE bank_transactions SET payer = '' WHERE stated_id = 'T-1'").await;
     profile(&app, "bob").await;
     let mut body = order("bank_transfer", "CNY", "100");
@@ -319,7 +319,7 @@ async fn a_transfer_like_one_on_record_is_confirmed() {
     let confirmed = with(unconfirmed("100.00", "T-3"), json!({ "confirm_not_duplicate": true }));
     state(&app, "ops", bobs, &confirmed).await.expect(200);
 
-    // Two operators read one transfer with two ids: whoever comes second is asked.
+    // Two operators read one transfer with two ids: the second one must confirm.
     let pair = [bank_order(&app, "alice", "70").await, bank_order(&app, "alice", "70").await];
     let answers = join_all([
         state(&app, "anna", &pair[0], &unconfirmed("70.00", "X-1")),
@@ -360,7 +360,7 @@ async fn the_second_operator_sees_what_the_first_stated_and_the_first_may_change
     let differs = state(&app, "ben", &order, &statement("500.00", "BANK-20")).await.problem(409, "approval_mismatch");
     says(&differs, &["operator:anna stated", "5000.00", "BANK-20", "2026-11-21"]);
 
-    // The first one corrects himself, and it still takes two, however little it is now.
+    // The first operator corrects the amount, and two operators are still needed, however small it is now.
     let less = statement("500.00", "bank 20");
     state(&app, "anna", &order, &less).await.expect(202);
     state(&app, "ben", &order, &line).await.problem(409, "approval_mismatch");
@@ -381,7 +381,7 @@ async fn the_second_operator_sees_what_the_first_stated_and_the_first_may_change
     assert_eq!((&back["status"], &back["approval"]), (&json!("pending"), &json!(null)));
     assert!(timeline(&app, &order).await.contains(&"approval_withdrawn".to_owned()));
     state(&app, "ben", &order, &statement("5000.00", "BANK-21")).await.expect(202);
-    // The confirmation and the withdrawal at once: one of them holds.
+    // The confirmation and the withdrawal at the same time: one of them takes effect.
     let (anna, ben) = (app.operator_named("anna"), app.operator_named("ben"));
     let (confirmed, withdrawn) =
         futures_util::join!(approve(&anna, &order, "5000.00", "BANK-21"), ben.post(&withdraw, &nothing));
@@ -424,7 +424,7 @@ async fn nobody_decides_about_an_account_of_his_own() {
     let reason = json!({ "reason": "a mistake", "reach": "order_wallet" });
     let reverse = path(&order, "reverse");
     app.operator_named("alice").post(&reverse, &reason).await.problem(403, "own_account");
-    // Nor about a refund to himself: who could say that it never arrived would have the money twice.
+    // Nor about a refund to the same person: by saying that it never arrived, the operator would get the money twice.
     let refund = json!({ "order_id": order, "amount": "10.00", "reason": "asked for" });
     let refund = app.operator_named("ben").post("/v1/admin/refunds", &refund).await.expect(201);
     let at = |what: &str| format!("/v1/admin/refunds/{}/{what}", refund["id"].as_str().unwrap());

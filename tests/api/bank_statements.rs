@@ -124,13 +124,13 @@ async fn case_26_what_was_approved_by_hand_is_imported_without_a_second_credit()
         let refused = app.operator().post(&format!("/v1/admin/top-up-orders/{next}/approve"), &line).await;
         refused.problem(409, "bank_transaction_used");
     }
-    // The file again, also by somebody else, says nothing new.
+    // The same file again, even from another operator, changes nothing.
     for operator in ["ops", "anna"] {
         let again = upload_as(&app, operator, file.clone(), "").await.expect(200);
         assert_eq!((again["id"].clone(), again.header("idempotent-replayed")), (imported["id"].clone(), Some("true")));
     }
     assert_eq!(number(&app, "count(*) FROM bank_lines").await, 5);
-    // A wrong approval is reversed; what arrived stays known by the line.
+    // A wrong approval is reversed; the line still shows how much arrived.
     let reason = json!({ "reason": "not hers", "reach": "order_wallet" });
     app.operator().post(&format!("/v1/admin/top-up-orders/{}/reverse", orders[2]), &reason).await.expect(200);
     let payment = lines(&app, "worklist=unapplied").await;
@@ -158,7 +158,7 @@ async fn case_78_two_equal_lines_are_two_and_the_same_file_twice_is_one() {
     .await;
     assert_eq!((with_status(&answers, 201), with_status(&answers, 200)), (1, 4), "{answers:#?}");
     assert_eq!(number(&app, "count(*) FROM payments").await, 3);
-    // The week contains the day: one more twin is new, and so is what came later.
+    // The week's file contains the day's lines: one more identical line is new, and so are the later lines.
     let week = csv(
         0,
         &[
@@ -181,7 +181,7 @@ async fn case_78_two_equal_lines_are_two_and_the_same_file_twice_is_one() {
     upload_as(&app, "ops", tuesday, "&confirm_gap=true").await.expect(201);
     assert_eq!(number(&app, "count(*) FROM payments").await, 6);
     assert_eq!(number(&app, "count(*) FROM bank_transactions WHERE n > 1").await, 2);
-    // An id of the bank that it gave to another line before waits for a second operator, and no rule credits it.
+    // A line with a bank id that another line had before waits for a second operator, and no rule credits it.
     let order = bank_order(&app, "alice", "400").await;
     let named = reference(&app, &order).await;
     let again = csv(2_900, &[("2026-11-23", "Z-1", "Bob", &named, 40_000)]);
@@ -230,7 +230,7 @@ async fn above_the_threshold_a_second_operator_approves_the_file() {
     let by_two =
         "count(*) FROM approvals WHERE second_needed AND proposed_by = 'operator:anna' AND approved_by <> proposed_by";
     assert_eq!(number(&app, by_two).await, 2);
-    // Files below it are the uploader's word, to which all counts that he gives the customer.
+    // Files below the threshold count as the uploader's moves, together with all that this operator gives the customer.
     let goodwill = json!({ "customer_id": "carl", "currency": "CNY", "amount": "500.00", "reason": "goodwill" });
     app.operator_named("erin").post("/v1/grants", &goodwill).await.expect(201);
     let orders = [bank_order(&app, "carl", "600").await, bank_order(&app, "carl", "700").await];
@@ -263,7 +263,7 @@ async fn a_line_that_names_an_order_completes_it_and_others_are_suggested() {
         0,
         &[
             (&today, "A-1", "Alice", &format!("top up {}", names[0]), 10_000),
-            // Half of it: nobody decides that by rule.
+            // Half of the amount: no rule credits that.
             (&today, "B-1", "Bob", &names[1], 10_000),
             (&today, "C-1", "Alice", "no reference", 30_000),
             (&today, "D-1", "Dora", "two at once", 11_000),
@@ -290,7 +290,7 @@ async fn a_line_that_names_an_order_completes_it_and_others_are_suggested() {
     operator.post(&apply("B-1"), &half).await.problem(422, "confirm_difference");
     operator.post(&apply("B-1"), &json!({ "order_id": orders[1], "confirm_difference": true })).await.expect(200);
     assert_eq!(paid(&app, "bob").await, "100.00");
-    // One line for two orders, by several operators at once: never more than it holds.
+    // One line for two orders, by several operators at once: never more than the line's amount.
     let part = |n: usize, amount: &str| json!({ "order_id": orders[n], "amount": amount });
     operator.post(&apply("D-1"), &part(3, "60.00")).await.expect(200);
     let answers = join_all(["anna", "ben", "cleo"].map(|name| {
@@ -324,7 +324,7 @@ async fn a_line_that_names_an_order_completes_it_and_others_are_suggested() {
 async fn nothing_is_credited_by_rule_while_several_payments_fit() {
     let app = TestApp::spawn().await;
     mapped(&app).await;
-    // Two payments by hand that nobody can tell apart, and an order that waits, which one line names.
+    // Two stated payments that cannot be distinguished, and a waiting order that one line names.
     let orders = [
         bank_order(&app, "alice", "100").await,
         bank_order(&app, "alice", "100").await,
@@ -354,7 +354,7 @@ async fn nothing_is_credited_by_rule_while_several_payments_fit() {
     );
     let of = |id: &str| tied.iter().find(|line| line["bank_transaction_id"] == id).unwrap().clone();
     let choose = |id: &str| format!("/v1/admin/bank-lines/{}/choose", text(&of(id), "id"));
-    // Nobody states such a line by hand, or applies it, until it is chosen.
+    // No operator can state or apply such a line until its payment is chosen.
     let other = bank_order(&app, "bob", "100").await;
     approve(&app.operator(), &other, "100.00", "a3").await.problem(409, "bank_line_tied");
     let apply = format!("/v1/admin/bank-lines/{}/apply", text(&of("A-3"), "id"));
@@ -370,7 +370,7 @@ async fn nothing_is_credited_by_rule_while_several_payments_fit() {
     }))
     .await;
     assert_eq!(with_status(&answers, 200), 1, "{answers:#?}");
-    // Two lines are left for one payment. The third is a payment of its own, so the second one is the payment by hand.
+    // Two lines are left for one payment. The third is a payment of its own, so the second one is the stated payment.
     assert_eq!(lines(&app, "worklist=tied").await.len(), 2);
     let own = json!({ "payment_id": null, "reason": "it is another transfer" });
     app.operator().post(&choose("A-3"), &own).await.expect(200);

@@ -1,4 +1,4 @@
-//! Bank transfers: what operators state, who may state it, and how a wrong word is taken back.
+//! Bank transfers: what operators state, who may state it, and how a wrong approval is reversed.
 
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
@@ -55,7 +55,7 @@ async fn case_25_one_bank_line_is_credited_once_whatever_it_is_stated_for() {
     approve(&operator, &one, "100.00", "line-1").await.expect(200);
     approve(&operator, &two, "100.00", "line-1").await.problem(409, "bank_transaction_used");
     approve(&operator, &two, "50.00", "line-1").await.problem(409, "bank_transaction_used");
-    // A space around it is the same line.
+    // An id with spaces around it is the same line.
     approve(&operator, &two, "100.00", " line-1 ").await.problem(409, "bank_transaction_used");
     assert_eq!(read(&app, &two).await["status"], "pending");
     assert_eq!(number(&app, "count(*) FROM approvals").await, 1);
@@ -169,7 +169,7 @@ async fn case_27_a_wrong_approval_is_reversed_even_when_the_money_is_spent() {
     let reason = json!({ "reason": "the transfer was another customer's", "reach": "order_wallet" });
     let nothing = json!({ "reason": " ", "reach": "order_wallet" });
     operator.post(&path, &nothing).await.names("/reason", "required");
-    // Whose money is taken is a decision, not a default.
+    // The operator must decide whose money is taken: there is no default.
     operator.post(&path, &json!({ "reason": "a mistake" })).await.names("/reach", "required");
     let answers = join_all(
         (0..4).map(|n| app.operator_named(&format!("ops-{n}"))).map(async |one| one.post(&path, &reason).await),
@@ -179,7 +179,7 @@ async fn case_27_a_wrong_approval_is_reversed_even_when_the_money_is_spent() {
     for late in answers.into_iter().filter(|answer| answer.status != 200) {
         late.problem(409, "approval_reversed");
     }
-    // 99 + 5 came, 64 were spent, the bonus first: all of it is owed.
+    // 99 + 5 arrived, 64 were spent, the bonus first: all of it is owed.
     let owed = balance(&app, "alice", "CNY").await;
     assert_eq!((&owed["paid"], &owed["granted"], &owed["debt"]), (&json!("0.00"), &json!("0.00"), &json!("64.00")));
     let order = read(&app, &alices).await;
@@ -191,7 +191,7 @@ async fn case_27_a_wrong_approval_is_reversed_even_when_the_money_is_spent() {
     assert_eq!(number(&app, "count(*) FROM audit_log WHERE action = 'top_up_order.approval_reversed'").await, 1);
     app.check().await;
 
-    // The line is free for the order that it belongs to, and for no more than it is worth.
+    // The line is free for the order that it belongs to, and only up to its amount.
     approve(&operator, &bobs, "100.00", "line-1").await.expect(200);
     assert_eq!(balance(&app, "bob", "CNY").await["paid"], "99.00");
     let more = ordered(&app, "bob", "bank_transfer", "CNY", "100").await;
@@ -217,7 +217,7 @@ async fn case_27_what_cannot_be_reversed_says_why() {
     anna.post(&path(&pending), &reason).await.problem(409, "order_not_completed");
     let card = crate::stage::paid(&app, "alice", "card", "USD", "10.00").await;
     anna.post(&path(&card), &reason).await.problem(409, "not_a_bank_transfer");
-    // What is on its way back cannot be taken back as well.
+    // Money that is on its way back cannot also be taken back.
     approve(&anna, &pending, "100.00", "line-1").await.expect(200);
     let refund = json!({ "order_id": pending, "amount": "40.00", "reason": "asked for" });
     let refund = anna.post("/v1/admin/refunds", &refund).await.expect(201);
@@ -229,7 +229,7 @@ async fn case_27_what_cannot_be_reversed_says_why() {
     assert_eq!((again.header("idempotent-replayed"), &again["version"]), (Some("true"), &once["version"]));
     assert_eq!(app.available("alice", "CNY", "").await, "0.00");
 
-    // Above the threshold it takes two, whoever approved.
+    // Above the threshold two operators are needed, whoever approved.
     let large = ordered(&app, "bob", "bank_transfer", "CNY", "5000").await;
     approve(&anna, &large, "5000.00", "line-2").await.expect(202);
     approve(&ben, &large, "5000.00", "line-2").await.expect(200);
@@ -251,7 +251,7 @@ async fn case_28_above_the_threshold_another_operator_confirms() {
     let app = TestApp::spawn_with(|config| above(config, "1000", "CNY")).await;
     let (anna, ben) = (app.operator_named("anna"), app.operator_named("ben"));
     let order = ordered(&app, "alice", "bank_transfer", "CNY", "5000").await;
-    // What was ordered decides nothing; what is stated does.
+    // The stated amount decides, and not the ordered one.
     let small = ordered(&app, "alice", "bank_transfer", "CNY", "5000").await;
     approve(&anna, &small, "1000.00", "line-0").await.expect(200);
 
@@ -282,7 +282,7 @@ async fn case_28_above_the_threshold_another_operator_confirms() {
     let actors = read(&app, &order).await.text;
     assert!(actors.contains("operator:anna") && (actors.contains("operator:ben") || actors.contains("operator:cleo")));
 
-    // A proposal that was withdrawn can be made anew, by anybody.
+    // A withdrawn proposal can be made again, by any operator.
     let order = ordered(&app, "alice", "bank_transfer", "CNY", "5000").await;
     approve(&anna, &order, "5000.00", "line-3").await.expect(202);
     let reason = json!({ "reason": "a typing mistake" });
@@ -294,7 +294,7 @@ async fn case_28_above_the_threshold_another_operator_confirms() {
     anna.post(&approval(&order), &anew).await.expect(200);
     assert_eq!(app.available("alice", "CNY", "").await, "6000.01");
 
-    // So can one for a closed order, by the same word; the order stays what it was.
+    // So can a proposal for a closed order; the order keeps its state.
     let order = ordered(&app, "alice", "bank_transfer", "CNY", "5000").await;
     let cancel = format!("/v1/top-up-orders/{order}/cancel");
     app.customer("alice").send(reqwest::Method::POST, &cancel, None, None).await.expect(200);

@@ -22,7 +22,7 @@ async fn a_billing_profile_is_made_replaced_and_checked() {
     }
     assert_eq!((made.header("etag"), made["company"].as_str()), (Some("\"1\""), Some("A Ltd")));
 
-    // A replacement replaces all of it.
+    // A replacement replaces the whole profile.
     let short = json!({"name": "Alice", "email": "alice@example.com", "country": "VN"});
     let replaced = put(&alice, "/v1/billing-profile", &short, Some("\"1\"")).await.expect(200);
     assert_eq!((replaced.header("etag"), &replaced["company"]), (Some("\"2\""), &Value::Null));

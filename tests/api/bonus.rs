@@ -140,7 +140,7 @@ async fn case_55_a_refund_races_what_gives_the_bonus_back() {
             refund.expect(201);
         }
         quiet(&app, "stripe").await;
-        // Half of the money and of the bonus is there, whoever came first.
+        // Half of the money and of the bonus is left, whoever came first.
         assert_eq!(parts(&app, &customer).await, ["50.00", "10.00", "0.00", "0.00"], "round {round}");
         assert_eq!(refundable(&app, &order).await, "50.00");
     }

@@ -1,4 +1,4 @@
-//! Bonus tiers: who tops up so much gets so much on top, and a once-only bonus is given once.
+//! Bonus tiers: a top-up of a certain amount brings a bonus, and a once-only bonus is given once.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -24,7 +24,7 @@ async fn cancel(caller: &Caller<'_>, order: &Reply) {
     caller.post(&format!("/v1/top-up-orders/{}/cancel", id(order)), &json!({})).await.expect(200);
 }
 
-/// States that the money of an order arrived, whatever became of the order.
+/// States that the money of an order arrived, whatever the order's state is.
 async fn arrived(app: &TestApp, order: &Reply, amount: &str) -> Reply {
     let mut stated = statement(amount, &format!("T-{}", id(order)));
     stated["accept_late"] = json!(true);
@@ -53,7 +53,7 @@ async fn who_tops_up_more_gets_the_best_tier_and_it_expires() {
     for (amount, wanted) in [("99.99", "0.00"), ("100.00", "5.00"), ("499.99", "5.00"), ("500.00", "50.00")] {
         assert_eq!(bonus(&place(&alice, amount).await), (wanted, None), "{amount}");
     }
-    // A share of the amount counts where it is more.
+    // A share of the amount counts if it is more.
     let share = "UPDATE channel_rules SET bonus_percent = 11 WHERE currency = 'CNY' AND channel = 'bank_transfer'";
     execute(&app.database, share).await;
     assert_eq!(bonus(&place(&alice, "500.00").await), ("55.00", None));
@@ -91,7 +91,7 @@ async fn a_once_only_bonus_is_reserved_by_the_order_that_names_it() {
     assert_eq!((&quote["bonus"], &quote["bonus_reason_code"]), (&json!("0.00"), &json!("bonus_reserved")));
     let shown = alice.get("/v1/top-up-options?currency=CNY").await.expect(200);
     assert_eq!(shown["bonus_tiers"][0]["available"], false);
-    // It is another customer's as well.
+    // Another customer can get it as well.
     profile(&app, "bob").await;
     assert_eq!(bonus(&place(&app.customer("bob"), "500.00").await), ("50.00", None));
 
@@ -151,7 +151,7 @@ async fn a_once_only_bonus_has_one_winner() {
 async fn the_first_top_up_brings_its_bonus_once() {
     let app = TestApp::spawn().await;
     tier(&app, "50", "10", "first_top_up").await;
-    // Who has topped up before has had his first time.
+    // A customer who has topped up before gets no first top-up bonus.
     app.fund("bob", "USD", "10.00").await;
     assert_eq!(bonus(&place(&app.customer("bob"), "100.00").await), ("0.00", None));
     profile(&app, "alice").await;
@@ -199,7 +199,7 @@ async fn of_several_tiers_for_the_first_top_up_one_brings_its_bonus() {
         }
         won.extend(winners);
     }
-    // Each was closed with a bonus. Whose money comes first has it.
+    // Each order was closed with a bonus. The one whose money comes first gets it.
     let late = won.iter().map(|order| arrived(&app, order, order["amount"].as_str().unwrap()));
     let answers = join_all(late).await;
     assert_eq!(with_status(&answers, 200), 4, "{answers:#?}");
@@ -226,7 +226,7 @@ async fn the_first_top_up_is_the_first_that_completes() {
     let now = balance(&app, "alice", "CNY").await;
     assert_eq!((&now["paid"], &now["granted"]), (&json!("200.00"), &json!("0.00")));
 
-    // Nor does a quote keep it, although the tier is closed, so that nobody reads there any more whom it is for.
+    // A quote does not keep it either, even if the tier is closed and no longer shows whom it is for.
     profile(&app, "bob").await;
     let bob = app.customer("bob");
     let priced = json!({ "currency": "CNY", "amount": "100.00", "channel": "bank_transfer" });

@@ -11,7 +11,7 @@ use crate::webhooks::{Partner, endpoint};
 
 const WITHDRAW: &str = "/v1/admin/customers/alice/close/withdraw";
 
-/// The events of closings of a customer, once there are so many.
+/// The events of a customer's closings, once there are this many.
 async fn told(app: &TestApp, customer: &str, wanted: usize) -> Vec<Value> {
     let count = format!("count(*) FROM events WHERE noun = 'closing' AND customer_id = '{customer}' AND number > 0");
     until("the feed has them", async || number(app, &count).await >= wanted as i64).await;
@@ -58,7 +58,7 @@ async fn a_closing_tells_each_of_its_states() {
     }
     assert_eq!(events[0]["data"]["closing"]["id"], started["id"]);
     assert_ne!(events[2]["data"]["closing"]["id"], started["id"]);
-    // One schema: the list shows the last one as it was told.
+    // One schema: the list shows the last one as the event did.
     let listed = operator.get("/v1/admin/closings?status=payout").await.expect(200);
     let last = &events.last().unwrap()["data"]["closing"];
     for field in ["id", "status", "started_at", "updated_at", "closed_at"] {
@@ -91,7 +91,7 @@ async fn a_closing_ends_refund_requests_and_none_is_made_while_it_goes_on() {
     let large = paid(&app, "alice", "card", "USD", "31.00").await;
     let pending = ordered(&app, "alice", "card", "USD", "8.00").await;
     let waiting = id(&ask(&app, "alice", &small).await.expect(201));
-    // The refund of the other one waits for a second operator, and the request with it.
+    // The refund of the larger order waits for a second operator, and so does its request.
     let proposed = id(&ask(&app, "alice", &large).await.expect(201));
     let path = format!("/v1/admin/refund-requests/{proposed}/approve");
     let refund = ben.post(&path, &json!({})).await.expect(202)["refund_id"].as_str().unwrap().to_owned();
@@ -110,7 +110,7 @@ async fn a_closing_ends_refund_requests_and_none_is_made_while_it_goes_on() {
     };
     assert_eq!(number(&app, &lines(&waiting)).await, 1);
     ask(&app, "alice", &small).await.problem(409, "account_closed");
-    // The proposal is an operator's to reject: no money leaves by it any more.
+    // An operator has to reject the proposal: it moves no money any more.
     assert_eq!(shown(&proposed).await["status"], "waiting");
     let path = format!("/v1/admin/refunds/{refund}");
     operator.post(&format!("{path}/approve"), &json!({})).await.problem(409, "account_closed");
@@ -120,7 +120,7 @@ async fn a_closing_ends_refund_requests_and_none_is_made_while_it_goes_on() {
     assert_eq!(number(&app, &lines(&proposed)).await, 1);
     assert_eq!(closing(&app, "alice").await["status"], "refunding");
     ask(&app, "alice", &small).await.problem(409, "account_closed");
-    // An order of before stays as it is, whatever arrives for it.
+    // An earlier order stays as it is, whatever arrives for it.
     play(&app, "stripe", &pending, "pay-late", json!({})).await;
     quiet(&app, "stripe").await;
     assert_eq!(read(&app, &pending).await["status"], "cancelled");

@@ -1,4 +1,4 @@
-//! What keeps a closing from giving money back twice, or on the word of somebody who may not move it.
+//! What keeps a closing from giving money back twice, or for an operator who may not move it.
 
 use serde_json::{Value, json};
 use topup::config::DisputesTake;
@@ -27,7 +27,7 @@ async fn a_disputed_payment_stops_the_refunds_of_the_others() {
     assert_eq!(close(&app.operator(), "alice").await.expect(200)["status"], "refunding");
     let waiting = ("stripe", "100.00", "awaiting_second_approval");
     assert_eq!(refunds(&app, "alice").await, made(&[waiting]));
-    // A proposal that was rejected was no refund: the payment goes back all the same.
+    // A rejected proposal does not count as a refund: the payment still goes back.
     let why = json!({ "reason": "a look at it first" });
     let reject = refund_path(&app, "alice", "awaiting_second_approval", "reject").await;
     ben.post(&reject, &why).await.expect(200);
@@ -77,7 +77,7 @@ async fn who_may_not_move_money_closes_an_account_but_sends_no_refund() {
     app.finish().await;
 }
 
-/// An account whose bank transfer of 20 is to be sent back by hand.
+/// An account whose bank transfer of 20 an operator has to send back.
 async fn to_send_back(app: &TestApp, customer: &str, transaction: &str) -> String {
     let order = ordered(app, customer, "bank_transfer", "USD", "20").await;
     approve(&app.operator(), &order, "20.00", transaction).await.expect(200);
@@ -132,7 +132,7 @@ async fn what_comes_back_late_is_gathered_or_forfeited_and_nothing_is_paid_out_t
     execute(&app.database, "DELETE FROM disputes").await;
     payout(&app, "ben", &id(&proposed), "approve", json!({})).await.expect(200);
 
-    // A bank transfer is that of one refund or payout, however its id is written.
+    // A bank transfer serves one refund or payout, however its id is written.
     let sent = |transfer: &str| -> Value { json!({ "bank_transaction_id": transfer }) };
     let (to_carl, to_dora) = (to_send_back(&app, "carl", "T-1").await, to_send_back(&app, "dora", "T-2").await);
     operator.post(&to_carl, &sent("OUT-7")).await.expect(200);

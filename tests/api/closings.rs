@@ -28,7 +28,7 @@ pub fn waits(closing: &Reply) -> Vec<(String, i64)> {
     waits.map(|wait| (wait["what"].as_str().unwrap().to_owned(), wait["count"].as_i64().unwrap())).collect()
 }
 
-/// The refunds of a customer, oldest first: by what company, over how much, and how they stand.
+/// The refunds of a customer, oldest first: the company, the amount and the status of each.
 pub async fn refunds(app: &TestApp, customer: &str) -> Vec<(String, String, String)> {
     let list = app.operator().get(&format!("/v1/admin/refunds?customer_id={customer}")).await.expect(200);
     let text = |refund: &Value, name: &str| refund[name].as_str().unwrap().to_owned();
@@ -207,7 +207,7 @@ async fn the_rest_is_paid_out_by_two_operators_after_some_days_and_what_comes_ba
     assert_eq!(closing(&app, "alice").await["status"], "closed");
     app.check().await;
 
-    // The bank sends it back. Who approved it cannot say so.
+    // The bank sends it back. The operator who approved it cannot record that.
     let back = json!({ "reason": "no such account" });
     payout(&app, "ben", &first, "reject", back.clone()).await.problem(409, "second_operator_needed");
     for _ in 0..2 {
@@ -312,7 +312,7 @@ async fn a_dispute_after_the_closing_is_debt_that_two_operators_write_off() {
     amounts.sort_unstable();
     assert_eq!(amounts, ["15.00", "4.00"]);
     app.check().await;
-    // The dispute is won after all: what comes back is ours, because it was given up before.
+    // The dispute is won later: what comes back is ours, because it was written off before.
     play(&app, "stripe", &order, "dispute-win", json!({})).await;
     quiet(&app, "stripe").await;
     advance(&app, "alice").await;
@@ -358,7 +358,8 @@ async fn a_closing_waits_for_operators_and_can_be_withdrawn_while_it_waits() {
     ben.post(&format!("{path}/approve"), &json!({})).await.expect(200);
     quiet(&app, "stripe").await;
     advance(&app, "alice").await;
-    // The bank's money is sent by an operator, and 20 that he approved count towards what he moves alone.
+    // The bank's money is sent by an operator, and 20 that this operator approved count towards what the operator moves
+    // alone.
     let list = operator.get("/v1/admin/refunds?customer_id=alice&status=awaiting_second_approval").await.expect(200);
     let path = format!("/v1/admin/refunds/{}/approve", list["data"][0]["id"].as_str().unwrap());
     ben.post(&path, &json!({})).await.expect(200);
@@ -369,7 +370,7 @@ async fn a_closing_waits_for_operators_and_can_be_withdrawn_while_it_waits() {
     operator.post(&path, &json!({ "bank_transaction_id": "OUT-7" })).await.expect(200);
     advance(&app, "alice").await;
     assert_eq!(closing(&app, "alice").await["status"], "closed");
-    // Somebody of whom nothing is left but a profile, and less than a cent, is closed at once.
+    // An account with only a profile and less than a cent is closed at once.
     profile(&app, "bob").await;
     correct(&app, "bob", "0.006").await.expect(201);
     assert_eq!(close(&operator, "bob").await.expect(200)["status"], "closed");

@@ -1,4 +1,4 @@
-//! The real binary, killed in the middle of its work: what was answered is there, once, and can be asked for again.
+//! The real binary, killed in the middle of its work: what was answered is recorded once, and can be requested again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
@@ -48,7 +48,7 @@ impl Wish {
     }
 }
 
-/// What names the thing that an answer is about, and what must never be told otherwise.
+/// What names the thing that an answer is about, and what must never be answered differently.
 fn essence(answer: &Value) -> Value {
     json!([answer["id"], answer["amount"], answer["balance_after"], answer["created_at"], answer["reference"]])
 }
@@ -130,7 +130,7 @@ async fn killed_in_the_middle_everything_answered_is_there_exactly_once() {
     assert!(!process.ended().await.success());
     check(&home.0, Some(&database));
     for path in PATHS {
-        // What was under way at the end may be there, too; of what was answered nothing may be missing.
+        // Requests in flight at the end may be booked, too; nothing that was answered may be missing.
         let (answered, there) = (fulfilled(&answers, path).len(), there(&database, path).await);
         let open = answers.iter().filter(|(n, answer)| answer.is_none() && Wish::numbered(**n).path == path).count();
         let answered = i64::try_from(answered).unwrap();

@@ -79,7 +79,7 @@ async fn evidence_that_cannot_be_sent_says_why() {
     assert_eq!(app.operator().get(&dispute).await.expect(200)["evidence_sent"], json!(null));
     app.operator().get(&send).await.expect(200);
     app.operator_named("alice").post(&send, &json!({})).await.problem(403, "own_account");
-    // A decided one takes none.
+    // A decided dispute takes none.
     let order = paid(&app, "bob", "card", "USD", "20.00").await;
     let dispute = opened(&app, "stripe", &order).await;
     play(&app, "stripe", &order, "dispute-lose", json!({})).await;
@@ -91,7 +91,8 @@ async fn evidence_that_cannot_be_sent_says_why() {
     app.finish().await;
 }
 
-/// What is due is listed by when it is due, and leaves the list when evidence is sent, or somebody has decided.
+/// Disputes are listed by the time at which evidence is due, and leave the list when evidence is sent, or the dispute
+/// is decided.
 #[tokio::test]
 async fn evidence_that_is_due_is_a_worklist() {
     let app = TestApp::spawn().await;
@@ -101,7 +102,7 @@ async fn evidence_that_is_due_is_a_worklist() {
         let path = opened(&app, "stripe", &order).await;
         made.push((order, path.rsplit('/').next().unwrap().to_owned()));
     }
-    // The one that was opened last is due first; of one the company says no day.
+    // The dispute that was opened last is due first; for another one the company names no day.
     for (n, (_, id)) in made.iter().enumerate() {
         let day = 20 - n;
         let due = format!(

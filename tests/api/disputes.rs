@@ -137,8 +137,8 @@ async fn case_49_a_partial_dispute_takes_its_part_and_the_bonus_pro_rata() {
     app.finish().await;
 }
 
-/// PayPal tells a chargeback twice: as a dispute, and as a reversal of the capture. It is one movement, whichever
-/// word comes first.
+/// PayPal reports a chargeback twice: as a dispute, and as a reversal of the capture. It is one movement, whichever
+/// report comes first.
 #[tokio::test]
 async fn case_49_a_reversal_is_the_disputed_money_itself() {
     let app = TestApp::spawn().await;
@@ -174,7 +174,7 @@ async fn case_49_an_inquiry_takes_nothing() {
     play(&app, "stripe", &order, "inquiry-close", json!({})).await;
     quiet(&app, "stripe").await;
     assert_eq!(app.available("alice", "USD", "").await, "100.00");
-    // One that becomes a dispute takes the money then.
+    // An inquiry that becomes a dispute takes the money then.
     play(&app, "stripe", &order, "inquiry-open", json!({})).await;
     quiet(&app, "stripe").await;
     play(&app, "stripe", &order, "dispute-update", json!({})).await;

@@ -216,7 +216,7 @@ fn operations_of_operators_are_named_as_such() {
     }
 }
 
-/// The scopes stand in `security`, each as an alternative.
+/// The scopes are in `security`, each as an alternative.
 #[test]
 fn scopes_stand_in_security() {
     for (path, method, operation) in operations() {
@@ -367,7 +367,8 @@ fn the_older_form_is_a_document_of_3_0() {
     });
 }
 
-/// The document of a release is the measure of what may change. Until there is one, this version is its own.
+/// A new document is compared with that of the last release. Until there is a release, this version is compared with
+/// itself.
 #[test]
 fn nothing_breaks_for_clients_of_the_released_document() {
     let released = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/released.json");

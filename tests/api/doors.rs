@@ -27,7 +27,7 @@ fn zstd_bomb() -> Vec<u8> {
     frame
 }
 
-/// A gzip stream that unpacks to 1 GiB of zeros. Its parts refer only to zeros, so one part stands there 64 times.
+/// A gzip stream that unpacks to 1 GiB of zeros. Its parts refer only to zeros, so it repeats one part 64 times.
 fn gzip_bomb() -> Vec<u8> {
     let mut part = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     let zeros = vec![0; MIB];
@@ -116,7 +116,7 @@ async fn case_71_a_body_that_stops_is_ended_with_408() {
     app.finish().await;
 }
 
-/// With 256 files it has fewer connections than there are strangers, who stay as long as they are let.
+/// With 256 files it has fewer connections than there are strangers, who stay as long as they can.
 #[tokio::test]
 async fn case_71_a_thousand_half_bodies_keep_no_customer_out() {
     let (home, database) = (Home::new(), database().await);

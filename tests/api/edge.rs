@@ -61,7 +61,7 @@ async fn failures_of_the_framework_are_problems_too() {
     app.finish().await;
 }
 
-/// Everything that is wrong with the shape of a request is told at once, in words that no parser would choose.
+/// One answer names everything that is wrong with the shape of a request, in plain words and not in those of a parser.
 #[tokio::test]
 async fn every_shape_error_is_told_at_once_in_our_words() {
     let app = TestApp::spawn().await;
@@ -113,7 +113,7 @@ async fn every_shape_error_is_told_at_once_in_our_words() {
         one["detail"],
         format!("The request is not valid: ?type must be one of: {names}; leave it out for all.")
     );
-    // What stands twice is not to be seen in the parsed body.
+    // The parsed body does not show that a field occurs twice.
     let twice = alice.request(Method::POST, "/v1/transfers").header("idempotency-key", "k");
     let twice = twice.header("content-type", "application/json").body(r#"{"currency":"CNY","currency":"USD"}"#);
     Reply::of(twice).await.names("/amount", "required");

@@ -1,4 +1,4 @@
-//! Erasure: nothing personal of a customer is left in any table, and a payout that is under way stops it.
+//! Erasure: nothing personal of a customer is left in any table, and a payout in progress prevents it.
 
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
@@ -12,13 +12,13 @@ use topup::storage::pool::connect;
 use crate::stage::{approve, id, issue_papers, order, play, quiet};
 use crate::support::{TestApp, execute, url};
 
-/// Stands in everything that is personal.
+/// A mark that is in every personal text.
 const MARK: &str = "zoe7f3a";
 
 /// The law asks for these.
 const KEPT: [&str; 2] = ["audit_log", "bank_transactions"];
 
-/// Names the tables in which a text stands.
+/// Names the tables that contain a text.
 const SEARCH: &str = "CREATE FUNCTION tables_with(mark text) RETURNS SETOF text LANGUAGE plpgsql AS $$
     DECLARE
         name text;
@@ -39,7 +39,7 @@ struct Table {
     name: String,
 }
 
-/// The tables in which the mark stands.
+/// The tables that contain the mark.
 async fn marked(conn: &mut Connection) -> Vec<String> {
     let sql = format!("SELECT name FROM tables_with('{MARK}') AS name");
     let found: Vec<Table> = diesel::sql_query(sql).load(conn).await.unwrap();
@@ -102,7 +102,7 @@ async fn live(app: &TestApp) {
     issue_papers(app).await;
 }
 
-/// What operators do where no test needs its steps: evidence, a write-off that was withdrawn, a payout that waits.
+/// Operators' actions whose steps no test needs: evidence, a write-off that was withdrawn, a payout that waits.
 fn rows() -> String {
     format!(
         "INSERT INTO dispute_cases (dispute_id, evidence, sent_by, sent_at)
@@ -161,9 +161,9 @@ async fn nothing_personal_is_left_after_an_erasure() {
     shown.dedup();
     assert_eq!(shown, personal);
 
-    // Somebody has to make the transfer yet.
+    // An operator still has to make the transfer.
     let refused = erase_texts(&mut owner, &alice).await.unwrap_err().to_string();
-    assert!(refused.starts_with("payout pot_") && refused.ends_with(" is under way"), "{refused}");
+    assert!(refused.starts_with("payout pot_") && refused.ends_with(" is in progress"), "{refused}");
     assert_eq!(marked(&mut owner).await, before);
     execute(&app.database, "UPDATE payouts SET status = 'failed', failure = 'a typing error'").await;
 

@@ -8,7 +8,7 @@ use topup::identity::Scope;
 use crate::document::operations;
 use crate::support::{Caller, Reply, TestApp, token};
 
-/// Operations that answer without a token: a new one must be meant.
+/// Operations that answer without a token: a new one must be added here on purpose.
 const PUBLIC: [&str; 10] = [
     "getHealth",
     "getMetrics",
@@ -44,7 +44,7 @@ pub fn all() -> Vec<Operation> {
         .collect()
 }
 
-/// Puts something into a path's places that is no id of ours.
+/// Fills a path's placeholders with something that is not one of our ids.
 fn fill(template: &str) -> String {
     let mut path = String::new();
     let mut rest = template;
@@ -110,7 +110,7 @@ async fn without_a_token_it_is_401() {
     app.finish().await;
 }
 
-/// The scopes that the document names open it, and no other: neither another role's nor none.
+/// Only the scopes that the document names permit it: neither another role's scope nor none.
 #[tokio::test]
 async fn with_another_scope_it_is_403_and_with_a_named_one_it_is_not() {
     let app = TestApp::spawn().await;
@@ -135,7 +135,7 @@ async fn with_another_scope_it_is_403_and_with_a_named_one_it_is_not() {
     app.finish().await;
 }
 
-/// A token that is good, of somebody who may do nothing.
+/// A valid token whose holder may do nothing.
 fn unscoped() -> String {
     let claims = json!({ "sub": "alice", "scope": "openid email", "exp": chrono::Utc::now().timestamp() + 600 });
     let key = jsonwebtoken::EncodingKey::from_secret(crate::support::SECRET.as_bytes());
@@ -148,7 +148,7 @@ async fn every_body_that_cannot_be_read_is_refused_with_its_name() {
     for operation in all().iter().filter(|operation| operation.is_secured() && operation.takes_json()) {
         let scope = operation.scopes()[0];
         let caller = app.bearer(token("alice", role(scope)));
-        // Conditions on the resource are looked at first where there are any.
+        // Conditions on the resource, if there are any, are checked first.
         let request = || operation.request(&caller).header("if-match", "\"0\"");
         let json = || request().header("content-type", "application/json");
         Reply::of(request().body("{}")).await.problem(415, "unsupported_media_type");

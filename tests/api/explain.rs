@@ -174,7 +174,7 @@ async fn an_order_lists_the_debts_that_it_repaid() {
     for (id, amount) in [("u1", "5.00"), ("u2", "3.00"), ("u3", "4.00")] {
         app.service().post("/v1/usage", &with(usage("alice", id, amount), "on_insufficient", "book")).await.expect(201);
     }
-    // Nobody has to pay what was given back: it is struck out of u2.
+    // What was given back need not be paid: it is subtracted from u2's debt.
     let back = json!({ "id": "r1", "customer_id": "alice", "usage_id": "u2", "amount": "2.00" });
     app.service().post("/v1/usage/reversals", &back).await.expect(201);
     let first = app.fund("alice", "CNY", "5.50").await;
@@ -271,7 +271,7 @@ async fn pages_go_on_where_they_ended() {
     app.finish().await;
 }
 
-/// Both directions tell the same story: every deduction's paid part is made of payments, and no payment paid for
+/// Both directions agree: every deduction's paid part is made of payments, and no payment paid for
 /// more than it was.
 #[tokio::test]
 async fn both_directions_agree() {

@@ -21,7 +21,7 @@ use crate::process::{Home, Process, check, http, post};
 use crate::stage::{order, until};
 use crate::support::database;
 
-/// Something that a client wants once: where, as whom, with which body.
+/// A request that a client wants to take effect once: path, caller and body.
 struct Wish {
     path: String,
     scope: Scope,
@@ -67,7 +67,7 @@ impl Wish {
         }
     }
 
-    /// What an acknowledgement must say again whenever it is asked for.
+    /// What every repetition of an acknowledged request must answer again.
     fn essence(answer: &Value) -> Value {
         let of = |it: &Value| json!([it["id"], it["hold_id"], it["amount"], it["created_at"], it["reference"]]);
         match answer["results"].as_array() {
@@ -120,7 +120,7 @@ impl Load {
         self.journal.lock().unwrap().len()
     }
 
-    /// Waits until so many more are acknowledged.
+    /// Waits until this many more are acknowledged.
     async fn goes_on(&self, more: usize) {
         let goal = self.acknowledged() + more;
         until("the load goes on", async || self.acknowledged() >= goal).await;

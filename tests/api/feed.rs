@@ -144,7 +144,7 @@ async fn a_cursor_is_good_as_long_as_the_feed_goes_on_from_it() {
     service.get(&at(&last)).await.problem(410, "cursor_expired");
     service.get(&at(&cursor(3, id(3)))).await.problem(410, "cursor_expired");
 
-    // What is old is pruned, but for the last event: a reader who has read everything has missed nothing.
+    // Old events are pruned, except the last one: a reader who has read everything has missed nothing.
     execute(&app.database, "UPDATE events SET created_at = created_at - interval '31 days'").await;
     while workers::prune(&app.server.app).await.unwrap() > 0 {}
     assert_eq!(number(&app, "count(*) FROM events").await, 1);
@@ -154,7 +154,7 @@ async fn a_cursor_is_good_as_long_as_the_feed_goes_on_from_it() {
     app.finish().await;
 }
 
-/// An event that is not numbered yet was told to nobody.
+/// An event that is not numbered yet was sent to nobody.
 #[tokio::test]
 async fn only_numbered_events_are_pruned() {
     let app = TestApp::spawn().await;

@@ -1,4 +1,4 @@
-//! Lists refuse what cannot be asked for: a silently empty list would be a lie. Moments are of years that exist.
+//! Lists refuse impossible filters: a silently empty list would be wrong. Moments are in years that exist.
 
 use serde_json::json;
 

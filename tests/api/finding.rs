@@ -161,7 +161,7 @@ async fn worklists_name_what_waits_for_an_operator() {
     let old = ordered(&app, "alice", "bank_transfer", "CNY", "60.00").await;
     let proposed = ordered(&app, "alice", "bank_transfer", "CNY", "80.00").await;
     let card = ordered(&app, "alice", "card", "CNY", "90.00").await;
-    // Nine days hold five business days or more, wherever the weekends lie.
+    // Nine days hold five business days or more, wherever the weekends are.
     let age = "UPDATE top_up_orders SET created_at = created_at - interval '9 days' WHERE amount = 60";
     execute(&app.database, age).await;
     approve(&app.operator(), &proposed, "80.00", "a line").await.expect(202);
@@ -176,7 +176,7 @@ async fn worklists_name_what_waits_for_an_operator() {
     let one = app.operator().get(&format!("/v1/admin/top-up-orders/{fresh}")).await.expect(200);
     assert_eq!(one["verification"]["overdue"], false);
 
-    // A company that says nothing, and one that looks into it.
+    // A company that reports nothing, and one that reviews the payment.
     let wait = "UPDATE top_up_orders SET status = 'processing', awaiting = 'provider', updated_at = updated_at";
     execute(&app.database, &format!("{wait} - interval '59 minutes' WHERE amount = 90")).await;
     assert!(listed(&app, "worklist=stuck_at_provider").await.is_empty());
@@ -220,7 +220,7 @@ async fn customers_read_no_names_of_operators_and_none_of_their_notes() {
     app.operator_named("anna").post("/v1/grants", &gift).await.expect(201);
     let grants = app.customer("alice").get("/v1/grants").await.expect(200);
     assert_eq!(grants["data"][0]["created_by"], "operator", "{}", grants.text);
-    // What an operator writes for the customer is read by him.
+    // The customer reads what an operator writes for the customer.
     let other = ordered(&app, "alice", "bank_transfer", "CNY", "50.00").await;
     let reason = json!({ "reason": "nothing arrived" });
     app.operator_named("anna").post(&format!("/v1/admin/top-up-orders/{other}/reject"), &reason).await.expect(200);
@@ -263,7 +263,7 @@ async fn everything_of_a_customer_is_on_one_page() {
     assert_eq!(tilde["customer_id"], "alice");
     app.operator().get("/v1/admin/customers/nobody").await.problem(404, "not_found");
     app.operator().get("/v1/admin/customers/~").await.names("?customer_id", "required");
-    // Somebody with nothing but a profile is known.
+    // A customer with only a profile is known.
     profile(&app, "carol").await;
     let carol = app.operator().get("/v1/admin/customers/carol").await.expect(200);
     assert_eq!(carol["balances"], json!([]));

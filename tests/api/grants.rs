@@ -35,7 +35,7 @@ async fn case_37_grants_burn_in_order_and_one_usage_splits_over_several() {
     assert_eq!(parts, expected);
     assert_eq!((&explained["granted"], &explained["paid"]), (&json!("5.44000001"), &json!("0.00")));
 
-    // Paid money comes last, and only for what grants leave.
+    // Paid money is used last, and only for what grants do not cover.
     spend(&app, "alice", "u2", "6.00").await.expect(201);
     let shown = balance(&app, "alice", "").await;
     assert_eq!(json!([shown["granted"], shown["paid"]]), json!(["0.00", "9.00"]));

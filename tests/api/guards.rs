@@ -106,7 +106,7 @@ async fn fifty_usages_at_once_stop_at_the_cap() {
     app.finish().await;
 }
 
-/// The fast path writes usage all the while; what it writes is before the cap and counted, or refused.
+/// Meanwhile the fast path writes usage; each one is either counted before the cap, or refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cap_is_obeyed_from_its_commit_on() {
     let app = TestApp::spawn().await;
@@ -309,12 +309,12 @@ async fn case_50_a_low_balance_alerts_once_per_fall_and_again_after_recovery() {
     let listed = alice.get("/v1/low-balance-alerts").await.expect(200);
     assert_eq!((&listed["data"][0]["armed"], &listed["data"][0]["available"]), (&json!(false), &json!("8.00")));
 
-    // Half a recovery is none.
+    // A partial recovery does not count.
     app.fund("alice", "CNY", "5.00").await;
     spend(&app, "alice", "u4", "1.00").await.expect(201);
     assert_eq!(alerts(&app).await, 1);
     app.fund("alice", "CNY", "30.00").await;
-    // A hold is a fall, too.
+    // A hold can cross the threshold, too.
     hold(&app, "alice", "h2", "30.00", 600).await.expect(201);
     assert_eq!(alerts(&app).await, 2);
     let told = ask(
@@ -326,7 +326,7 @@ async fn case_50_a_low_balance_alerts_once_per_fall_and_again_after_recovery() {
     .await;
     assert_eq!(told, ["19.00 of 20.00", "12.00 of 20.00"]);
 
-    // Set anew below the threshold, it waits for the recovery.
+    // If it is set again below the threshold, it waits for the recovery.
     assert_eq!(alert(&app.service(), "CNY?customer_id=alice", "15.00").await.expect(200)["armed"], false);
     spend(&app, "alice", "u5", "5.00").await.expect(201);
     assert_eq!(alerts(&app).await, 2);

@@ -1,4 +1,4 @@
-//! Requests whose clients do not wait, and requests that take long: their work is whole, and nobody else waits.
+//! Requests whose clients do not wait, and requests that take long: their work is completed, and nobody else waits.
 
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
@@ -51,7 +51,7 @@ async fn case_68_what_a_client_began_before_it_hung_up_is_carried_out_whole() {
     }
     until("all are in the middle", async || number(&app, ASLEEP).await == 3).await;
     drop(clients);
-    // Each worker has seen that they are gone before it answers this.
+    // Each worker has noticed the disconnected clients before it answers this.
     for _ in 0..8 {
         app.customer("dora").get("/v1/balances").await.expect(200);
     }

@@ -111,7 +111,7 @@ async fn case_32_a_capture_below_frees_and_above_takes_from_what_is_available() 
     capture(&app, &above, "27.65432109").await.expect(200);
     assert_eq!(app.available("alice", "CNY", "").await, "0.00");
 
-    // Nothing is a capture too: it takes nothing, frees all, and writes no entry.
+    // A capture of zero takes nothing, frees all, and writes no entry.
     capture(&app, &rest, "-1").await.names("/amount", "not_a_plain_decimal");
     let done = capture(&app, &rest, "0").await.expect(200);
     assert_eq!((&done["status"], &done["captured"]), (&json!("captured"), &json!("0.00")));
@@ -120,7 +120,7 @@ async fn case_32_a_capture_below_frees_and_above_takes_from_what_is_available() 
     app.finish().await;
 }
 
-/// Whatever is done to a hold at the same instant: one thing happens.
+/// Whatever is done to a hold at the same instant, only one thing takes effect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_33_one_hold_has_one_end() {
     let app = TestApp::spawn().await;
@@ -169,7 +169,7 @@ async fn case_33_captures_race_the_expiry() {
     let mut captured = 0_i64;
     for round in 0..3 {
         let opened = hold(&app, "alice", &format!("h{round}"), "10.00", 1).await.expect(201);
-        // Nobody captures before its second is close; then everybody does.
+        // No capture begins long before the second of expiry; then all begin at once.
         let soon = format!(
             "SELECT clock_timestamp() > expires_at - interval '15 milliseconds' FROM holds WHERE key = 'h{round}'"
         );
@@ -273,7 +273,7 @@ async fn case_35_usage_that_happened_is_booked_and_its_debt_repaid_first() {
     let shown = balance(&app, "alice", "whatsapp").await;
     assert_eq!((&shown["debt"], &shown["available"]), (&json!("0.00"), &json!("6.00")));
 
-    // Fifty at once on nothing: every one is there.
+    // Fifty concurrent usages of an empty wallet: every one is booked.
     let bodies: Vec<Value> = (0..50)
         .map(|n| with(with(usage("bob", &format!("u{n}"), "0.10"), "on_insufficient", "book"), "description", "x"))
         .collect();

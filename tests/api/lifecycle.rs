@@ -1,4 +1,4 @@
-//! Starting and stopping: what is refused, and that nothing under way is lost.
+//! Starting and stopping: what is refused, and that no running request is lost.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ async fn a_live_server_that_may_lose_confirmed_bookings_is_refused() {
     let refused = refusal(&live, |config| config.allow_unsafe_commits = false).await;
     assert!(matches!(refused, StartError::UnsafeCommits(_)), "{refused}");
     assert!(refused.to_string().contains("synchronous_commit"), "{refused}");
-    // Allowed by name, it is refused for the next reason.
+    // If that is allowed explicitly, the next reason refuses it.
     assert!(matches!(refusal(&live, |_| ()).await, StartError::SandboxOnLive));
 }
 
@@ -139,7 +139,7 @@ async fn what_cannot_be_meant_is_refused_at_the_start() {
     assert!(refused.to_string().contains("TOPUP_SANDBOX_BIND"), "{refused}");
 }
 
-/// A request is under way when the stop comes: its wallet is locked by somebody else until then.
+/// A request is running when the stop comes: another session locks its wallet until then.
 #[tokio::test]
 async fn a_stop_lets_requests_under_way_end() {
     use diesel_async::SimpleAsyncConnection;

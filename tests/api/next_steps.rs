@@ -54,14 +54,14 @@ async fn what_can_be_moved_is_told_before_and_after_a_refusal() {
     assert!(refused["detail"].as_str().unwrap().contains("80.00 CNY of the main wallet"), "{}", refused.text);
     let body = json!({ "currency": "CNY", "amount": "80.00", "to_product": "sms" });
     alice.post("/v1/transfers", &body).await.expect(201);
-    // Usage may take granted credit, too: its refusal says nothing of moving.
+    // Usage may take granted credit, too, so its refusal does not mention movable money.
     let usage = json!({ "id": "u", "customer_id": "alice", "currency": "CNY", "amount": "500" });
     let refused = app.service().post("/v1/usage", &usage).await.problem(402, "insufficient_funds");
     assert_eq!(refused["insufficient_funds"]["transferable"], Value::Null);
     app.finish().await;
 }
 
-/// Whoever comes back from a company without a page of the shop reads one of ours, and not the API's documents.
+/// Whoever comes back from a company without a page of the shop reads our own page, and not the API's documents.
 #[tokio::test]
 async fn a_payer_without_a_page_lands_on_a_plain_one() {
     let app = TestApp::spawn().await;

@@ -153,7 +153,7 @@ async fn agreements_are_read_in_the_language_of_the_customer() {
     let asked = alice.get(&format!("{path}?language=vi")).await.expect(200);
     assert_eq!(asked["language"], "vi");
     alice.get(&format!("{path}?language=v")).await.names("?language", "malformed");
-    // One without a text of ours is read on its own page.
+    // An agreement without a stored text is read on its own page.
     alice.get("/v1/agreements/2026-11-01").await.problem(404, "not_found");
     app.finish().await;
 }

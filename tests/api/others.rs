@@ -52,7 +52,7 @@ async fn case_22_another_customers_things_are_not_there() {
     bob.post("/v1/top-up-orders?customer_id=alice", &order("bank_transfer", "CNY", "100"))
         .await
         .problem(404, "not_found");
-    // Ids of another sort, and those that were never given out.
+    // Ids of another kind, and ids that were never given out.
     for odd in
         [transfer.as_str(), "tuo_00000000000000000000000000000000", "tuo_x", "1", "tuo_%00", &made.to_uppercase()]
     {

@@ -1,4 +1,4 @@
-//! Receipts and credit notes: numbered without a gap in the order in which things happened, and over what they are for.
+//! Receipts and credit notes: numbered without a gap in the order of events, and with the amounts of their events.
 
 use chrono::{Datelike, Duration, Utc};
 use diesel_async::SimpleAsyncConnection;
@@ -221,7 +221,7 @@ async fn papers_that_are_issued_at_once_leave_no_gap() {
     }
     assert_eq!(number(&app, "last FROM paper_numbers WHERE series = 'R'").await, 16);
 
-    // What never came is taken off again, by a paper of its own.
+    // Money that never came is subtracted again, by a paper of its own.
     let reversed = json!({ "reason": "never came", "reach": "order_wallet" });
     let path = format!("/v1/admin/top-up-orders/{}/reverse", orders[0]);
     app.operator().post(&path, &reversed).await.expect(200);
@@ -261,7 +261,7 @@ async fn no_paper_is_issued_while_its_buyer_is_erased() {
     let app = TestApp::spawn().await;
     let order = paid(&app, "alice", "card", "USD", "20").await;
     assert_eq!(number(&app, "count(*) FROM top_up_orders WHERE buyer IS NOT NULL").await, 1);
-    // Holds the erasure up in the middle.
+    // Delays the erasure in the middle.
     let mut holder = connect(&url(&app.database)).await.unwrap();
     holder.batch_execute("BEGIN; LOCK TABLE billing_profiles IN SHARE MODE").await.unwrap();
     let mut owner = connect(&url(&app.database)).await.unwrap();

@@ -31,8 +31,8 @@ fn permission(operation: &Operation) -> Permission {
 #[test]
 fn what_changes_something_needs_more_than_read() {
     for operation in for_operators() {
-        // One's own keys move nothing, and open no more than oneself may. What the whole business takes in and owes is
-        // finance's to know.
+        // One's own keys move no money, and permit no more than their owner may do. Only finance may read what the
+        // whole business takes in and owes.
         let is_report = operation.template.starts_with("/v1/admin/reports/");
         let own = ["createQuote", "createStreamTicket", "adminCreateApiKey", "adminRevokeApiKey"];
         let reads = (operation.method == "GET" && !is_report) || own.contains(&operation.id.as_str());
@@ -44,7 +44,7 @@ fn what_changes_something_needs_more_than_read() {
     }
 }
 
-/// The permission that the document names opens it, and so do those that contain it, and no other.
+/// Only the permission that the document names, and those that contain it, permit it.
 #[tokio::test]
 async fn each_operation_opens_with_its_permission_only() {
     let app = TestApp::spawn_with(with_claim).await;
@@ -87,7 +87,7 @@ async fn other_scopes_need_no_permission_and_get_none() {
     let app = TestApp::spawn_with(with_claim).await;
     app.customer("alice").get("/v1/balances").await.expect(200);
     app.service().get("/v1/balances?customer_id=alice").await.expect(200);
-    // As a customer he reaches what is his own, and as an operator without permissions nobody else's.
+    // As a customer the caller reaches only the caller's own data; as an operator without permissions nobody else's.
     let both = app.bearer(claimed("customer operator", &json!("")));
     both.get("/v1/balances").await.expect(200);
     both.get("/v1/balances?customer_id=bob").await.problem(404, "not_found");
@@ -117,7 +117,7 @@ async fn support_gives_goodwill_up_to_its_limit() {
     give(&support, "alice", "CNY", "20.01").await.problem(403, "grant_above_limit");
     give(&support, "alice", "USD", "0.01").await.problem(403, "grant_above_limit");
     give(&finance, "alice", "USD", "500").await.expect(201);
-    // Of what comes at once, only as much is given as the limit allows.
+    // Of concurrent grants, only as much is given as the limit allows.
     let answers = join_all((0..8).map(|_| give(&support, "alice", "CNY", "5"))).await;
     let given = answers.into_iter().filter(|answer| answer.status == 201).count();
     assert_eq!(given, 4);

@@ -1,4 +1,4 @@
--- What was there before has told its events.
+-- The events of the existing rows were already written.
 SET session_replication_role = replica;
 
 INSERT INTO wallets (customer_id, currency, product, id, created_at, paid, paid_in, entry_seq, updated_at)
@@ -144,7 +144,7 @@ SELECT md5('v' || n)::uuid, 'customer-' || 1 + n % 3000, 'customer.unfrozen', 'c
 FROM generate_series(1, 20000) n;
 UPDATE event_feed SET last = 20000;
 
--- Endpoints that want nothing of what happens in the test.
+-- Endpoints that want none of the test's events.
 INSERT INTO webhook_endpoints (id, owner, url, types, status, created_at, updated_at)
 SELECT md5('h' || n)::uuid, 'service:meter', 'https://example.com/', '{webhook_endpoint.test}', 'enabled', '2026-01-02',
        '2026-01-02'
@@ -183,7 +183,7 @@ FROM generate_series(1, 400) n;
 INSERT INTO bank_statement_lines (statement_id, n, booked_on, amount, text, fingerprint, repeat)
 SELECT md5('bs' || s)::uuid, n, '2026-01-01', 1, 'x', sha256((s || '-' || n)::bytea), 1
 FROM generate_series(1, 400) s, generate_series(1, 50) n;
--- Of two accounts, one has few lines, which are old.
+-- One of the two accounts has few lines, all old.
 INSERT INTO bank_lines (id, bank_account_id, fingerprint, repeat, identity, statement_id, n, created_at)
 SELECT md5(s || '-' || n)::uuid,
        (SELECT id FROM bank_accounts WHERE currency = CASE WHEN s <= 8 THEN 'CNY' ELSE 'USD' END),
@@ -228,8 +228,7 @@ SELECT md5('pp' || n)::uuid, 'receipt', 'R', 2025, n, 'tuo_x' || n, md5('o' || n
 FROM generate_series(1, 20000) n
 WHERE n % 1000 <> 0;
 
--- Folded days: the last year, so that no worker folds now. A fold looks into each wallet, and the log would tell each
--- look.
+-- Folded days: the last year, so that no worker folds now. A fold reads each wallet, and the log would show each read.
 INSERT INTO report_days (day, starts_at, ends_at)
 SELECT day, CASE n WHEN 365 THEN 'epoch' ELSE day::timestamptz END, day + 1
 FROM (SELECT n, current_date - n FROM generate_series(1, 365) n) AS d (n, day);

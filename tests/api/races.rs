@@ -85,7 +85,7 @@ async fn case_14_cancel_races_settle() {
     let alice = app.customer("alice");
     let mut credited = 0;
     for round in 0..ROUNDS {
-        // Every third round only the cancellation itself can find out that the money came.
+        // In every third round only the cancellation itself can find that the money came.
         let silent = round % 3 == 0;
         mute(&app, "stripe", silent).await;
         let order = ordered(&app, "alice", "card", "USD", "10.00").await;
@@ -103,7 +103,7 @@ async fn case_14_cancel_races_settle() {
         }
         let stands = read(&app, &order).await;
         match (cancelled.status, paid.status) {
-            // Paid before the session was ended, wherever the order stood just then.
+            // Paid before the session was ended, whatever status the order had then.
             (200 | 409, 200) => {
                 credited += 1;
                 assert_eq!(stands["status"], "completed", "round {round}: {}", stands.text);
@@ -164,7 +164,7 @@ async fn case_23_two_operators_approve_at_once() {
     let app = TestApp::spawn().await;
     for round in 0..10 {
         let order = ordered(&app, "alice", "bank_transfer", "CNY", "100").await;
-        // Each reads the statement for himself: the same line, or different ones.
+        // Each operator reads the statement separately: the same line, or different ones.
         let lines =
             [format!("line-{round}"), if round % 2 == 0 { format!("line-{round}") } else { format!("other-{round}") }];
         let (anna, ben) = (app.operator_named("anna"), app.operator_named("ben"));
@@ -307,7 +307,7 @@ async fn case_17_two_tabs_with_one_key_make_one_order() {
     for channel in ["card", "bank_transfer"] {
         let body = order(channel, "USD", "10.00");
         let tabs = join_all((0..8).map(|_| alice.post_with_key("/v1/top-up-orders", &body, channel))).await;
-        // The tab that made the order hears 409 when another one has begun to call the company for it.
+        // The tab that made the order gets 409 if another one has begun to call the company for it.
         assert!(with_status(&tabs, 201) <= 1, "{channel}");
         assert!(tabs.iter().any(|tab| matches!(tab.status, 200 | 201)), "{channel}");
         let mut made = BTreeSet::new();
@@ -353,7 +353,7 @@ async fn case_17_the_limit_of_open_orders_holds_under_twenty_creates() {
     for refused in answers.into_iter().filter(|answer| answer.status != 201) {
         refused.problem(409, "too_many_open_orders");
     }
-    // Others are not held up, and one that is closed makes room for one.
+    // Other customers are not affected, and a closed order makes room for a new one.
     app.fund("bob", "CNY", "100.00").await;
     alice.send(Method::POST, &format!("/v1/top-up-orders/{first}/cancel"), None, None).await.expect(200);
     let answers = join_all((0..4).map(|_| create())).await;

@@ -126,7 +126,7 @@ async fn usage_is_listed_down_the_wallets() {
         let rows = all_pages(&alice, &format!("/v1/usage?{filter}")).await;
         rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    // A captured hold stands among them by its own id.
+    // A captured hold is among them by its own id.
     assert_eq!(listed("").await, [hold, "u4", "u3", "u2", "u1", "u0"]);
     assert_eq!(listed("currency=USD").await, ["u1"]);
     assert_eq!(listed("product=sms").await, ["u2"]);

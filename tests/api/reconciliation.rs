@@ -30,7 +30,8 @@ async fn refund(app: &TestApp, order: &str, company: &str) {
     quiet(app, company).await;
 }
 
-/// One agrees, with a refund and a dispute; of two the company says something else, and of one we do not know.
+/// One payment agrees, with a refund and a dispute. For two the company states something else, and one is unknown to
+/// us.
 async fn differs_as_asked(app: &TestApp, channel: &str, company: &str, provider: ProviderName, pay_silently: &str) {
     let fine = paid(app, "alice", channel, "USD", "30.00").await;
     refund(app, &fine, company).await;
@@ -92,7 +93,8 @@ async fn a_refund_that_failed_later_is_no_unknown_money() {
     play(&app, "stripe", &order, "refund-fail", json!({})).await;
     quiet(&app, "stripe").await;
     assert_eq!(number(&app, "count(*) FROM refunds WHERE status = 'failed'").await, 1);
-    // As if it had failed before the list ends: then the company should not count it.
+    // The refund is changed to have failed before the list ends: then the company's list should not contain it, so it
+    // is a difference.
     let day = reconciled(&app, ProviderName::Stripe).await;
     assert_eq!(differences(&day).len(), 1, "{:#?}", day.found);
     execute(&app.database, "UPDATE refunds SET updated_at = updated_at + interval '5 days'").await;

@@ -57,7 +57,7 @@ async fn what_can_be_refunded_is_a_sum_of_parts() {
     service.post("/v1/holds", &hold).await.expect(201);
     assert_eq!(figures(&parts(&app, &order).await), ["100.00", "3.00", "0.00", "10.00", "17.20", "6.34", "63.46"]);
 
-    // What it says can be refunded, and not a cent more.
+    // The amount that can be refunded according to the API, and not a cent more.
     let (operator, more) = (app.operator(), refund(&order, "63.47"));
     operator.post("/v1/admin/refunds", &more).await.problem(402, "insufficient_funds");
     operator.post("/v1/admin/refunds", &refund(&order, "63.46")).await.expect(201);
@@ -66,7 +66,7 @@ async fn what_can_be_refunded_is_a_sum_of_parts() {
     assert_eq!((&left["left_of_payment"], &left["amount"]), (&json!("36.54"), &json!("0.00")));
     ask(&app, &order, None).await.problem(409, "refund_exceeds_payment");
 
-    // Disputed money is not refunded, and belongs to nobody else.
+    // Disputed money is not refunded.
     let second = paid(&app, "alice", "card", "USD", "50.00").await;
     play(&app, "stripe", &second, "dispute-open", json!({})).await;
     quiet(&app, "stripe").await;
@@ -93,7 +93,7 @@ async fn a_customer_asks_and_follows() {
     ask(&app, &order, Some("100.01")).await.problem(409, "refund_exceeds_payment");
     app.customer("bob").post("/v1/refund-requests", &asked(&order, None)).await.problem(404, "not_found");
 
-    // Of many at once one waits, and a repeated one is one.
+    // Of many concurrent requests one waits, and a repeated request counts once.
     let answers = join_all((0..6).map(|_| ask(&app, &order, Some("40.00")))).await;
     assert_eq!((with_status(&answers, 201), with_status(&answers, 409)), (1, 5), "{answers:#?}");
     let first = id(answers.iter().find(|answer| answer.status == 201).unwrap());
@@ -118,7 +118,7 @@ async fn a_customer_asks_and_follows() {
         (&json!("refused"), &json!("It was used."), &json!("operator"))
     );
 
-    // Less than asked for is given; the customer sees his refund.
+    // Less than requested is given, and the customer sees the refund.
     let third = id(&ask(&app, &order, Some("60.00")).await.expect(201));
     decide(&app, "ben", &third, "approve", json!({ "amount": "60.01" })).await.names("/amount", "above_maximum");
     let approved = decide(&app, "ben", &third, "approve", json!({ "amount": "55.00" })).await.expect(200);
@@ -152,7 +152,7 @@ async fn a_customer_asks_and_follows() {
     app.finish().await;
 }
 
-/// Who has `support` alone proposes; the money leaves when somebody with `finance` agrees.
+/// An operator with only `support` proposes; the money leaves when an operator with `finance` approves.
 #[tokio::test]
 async fn support_proposes_and_finance_pays() {
     let app = TestApp::spawn_with(|config| config.jwt.permissions_claim = Some("permissions".to_owned())).await;
@@ -214,7 +214,7 @@ async fn support_proposes_and_finance_pays() {
     quiet(&app, "stripe").await;
     let paid = number(&app, "count(*) FROM refunds WHERE amount = 10 AND status <> 'failed'").await;
     assert_eq!(paid, i64::from(answers[0].status == 200 || answers[1].status == 200));
-    // One's own money is for others to decide about.
+    // Another operator must decide about one's own money.
     let order = paid_by(&app, "sue", "10.00").await;
     let own = app.customer("sue").post("/v1/refund-requests", &asked(&order, None)).await.expect(201);
     let path = |verb: &str| format!("/v1/admin/refund-requests/{}/{verb}", id(&own));

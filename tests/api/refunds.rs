@@ -31,7 +31,7 @@ pub async fn tell_all_again(app: &TestApp, company: &str) {
     quiet(app, company).await;
 }
 
-/// Lets the time come at which the company is asked about its refunds.
+/// Makes the next question to the company about its refunds due.
 async fn ask_now(app: &TestApp) {
     execute(&app.database, "UPDATE refunds SET ask_at = now() WHERE ask_at IS NOT NULL").await;
 }
@@ -155,7 +155,7 @@ async fn case_46_a_refund_takes_the_bonus_and_the_fee_pro_rata() {
     };
     let is = |paid: &str, granted: &str| (paid.to_owned(), granted.to_owned());
     assert_eq!(parts().await, is("97.00", "10.00"));
-    // Thirds do not divide; what they take adds up to the whole all the same.
+    // Thirds are not exact, but what they take still adds up to the whole.
     let operator = app.operator();
     let first = ask(&operator, &order, "33.33").await.expect(201);
     assert_eq!((&first["debited_amount"], &first["bonus_taken"]), (&json!("32.33"), &json!("3.33")));
@@ -199,7 +199,7 @@ async fn case_47_a_dashboard_refund_is_adopted_once() {
         let list = app.operator().get(&format!("/v1/admin/refunds?order={order}")).await.expect(200);
         assert_eq!(list["data"].as_array().unwrap().len(), 1);
         assert_eq!((&list["data"][0]["adopted"], &list["data"][0]["status"]), (&json!(true), &json!("succeeded")));
-        // Ours and theirs together never exceed the payment.
+        // Our refunds and the company's together never exceed the payment.
         ask(&app.operator(), &order, "60.01").await.problem(409, "refund_exceeds_payment");
         let usage = json!({ "id": "u-1", "customer_id": channel, "currency": "USD", "amount": "50" });
         app.service().post("/v1/usage", &usage).await.expect(201);
@@ -263,7 +263,7 @@ async fn case_48_a_refund_that_fails_days_later_gives_the_money_back_once() {
     quiet(&app, "stripe").await;
     tell_all_again(&app, "stripe").await;
     assert_eq!(app.available("alice", "USD", "").await, "100.00");
-    // PayPal does not: it is asked.
+    // PayPal sends no notification of a failed refund, so it is asked.
     let order = paid(&app, "bob", "paypal", "USD", "100.00").await;
     let made = ask(&app.operator(), &order, "70.00").await.expect(201);
     quiet(&app, "paypal").await;
@@ -275,7 +275,7 @@ async fn case_48_a_refund_that_fails_days_later_gives_the_money_back_once() {
     ask_now(&app).await;
     tell_all_again(&app, "paypal").await;
     assert_eq!(app.available("bob", "USD", "").await, "100.00");
-    // What came back can go again.
+    // Money that came back can be refunded again.
     ask(&app.operator(), &order, "100.00").await.expect(201);
     quiet(&app, "paypal").await;
     assert_eq!(app.available("bob", "USD", "").await, "0.00");
@@ -332,7 +332,7 @@ async fn an_answer_that_was_lost_is_asked_for_again_and_moves_money_once() {
     app.finish().await;
 }
 
-/// The company refuses, and made the refund all the same: what it tells later, or told before, is what counts.
+/// The company refuses, although it made the refund: its later or earlier report counts.
 #[tokio::test]
 async fn a_refusal_that_was_none_does_not_leave_the_money_with_both() {
     let app = TestApp::spawn().await;
@@ -373,7 +373,7 @@ async fn case_28_a_refund_above_the_threshold_needs_a_second_operator() {
     let path = format!("/v1/admin/refunds/{}/approve", id(&proposed));
     let nothing = json!({});
     anna.post(&path, &nothing).await.problem(409, "second_operator_needed");
-    // A proposal holds nothing back: what is left may have become less when it is approved.
+    // A proposal reserves nothing: less may be left when it is approved.
     let small = ask(&anna, &order, "50.00").await.expect(201);
     quiet(&app, "stripe").await;
     ben.post(&path, &nothing).await.problem(409, "refund_exceeds_payment");
@@ -415,7 +415,7 @@ async fn a_bank_transfer_is_refunded_by_people() {
     }
     operator.post(&sent(&two), &json!({ "bank_transaction_id": "out-2" })).await.problem(409, "refund_moved_on");
     assert_eq!(app.available("alice", "CNY", "").await, "120.00");
-    // A card's refund is the company's to conclude.
+    // Only the company ends a refund by card.
     let card = paid(&app, "bob", "card", "USD", "10.00").await;
     let card = ask(&operator, &card, "10.00").await.expect(201);
     operator.post(&sent(&card), &line).await.problem(409, "refund_not_by_hand");

@@ -1,4 +1,5 @@
-//! The reports of finance: a day is folded once nobody can add to it, and every figure is its entries.
+//! The reports of finance: a day is folded once no entry can be added to it, and every figure is the sum of its
+//! entries.
 
 use chrono::{DateTime, Duration, NaiveDate, SecondsFormat, Utc};
 use diesel_async::SimpleAsyncConnection;
@@ -83,7 +84,7 @@ async fn a_day_is_folded_once_nobody_can_add_to_it_and_adds_up() {
     assert_eq!(next.span.from, DateTime::<Utc>::UNIX_EPOCH);
     let over = format!("CASE WHEN ledger_now() > '{}' THEN 1 ELSE 0 END", next.span.to.to_rfc3339());
     until("the day is over", async || number(&app, &over).await == 1).await;
-    // Somebody who began on that day may still commit an entry of it.
+    // A transaction that began on that day may still commit an entry of it.
     assert!(!fold_if_due(state, Duration::zero()).await.unwrap());
     conn.batch_execute("COMMIT").await.unwrap();
     assert!(!fold_if_due(state, Duration::zero()).await.unwrap(), "papers of the day are due");
@@ -120,7 +121,7 @@ async fn a_day_is_folded_once_nobody_can_add_to_it_and_adds_up() {
 }
 
 /// 100 and 19 of tax on top were approved for the wrong order, and then for the right one. A card pays the same, of
-/// which 59.50 are refunded, and 11.90 in a refund that fails after all.
+/// which 59.50 are refunded, and 11.90 in a refund that fails later.
 #[tokio::test]
 async fn what_went_back_takes_its_tax_off_the_reports_as_the_papers_do() {
     let app = TestApp::spawn_with(|config| config.papers.seller_country = Some("DE".parse().unwrap())).await;

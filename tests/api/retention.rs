@@ -7,7 +7,7 @@ use topup::workers;
 use crate::stage::{id, number, order, ordered, paid, until};
 use crate::support::{Caller, Reply, TestApp, execute};
 
-/// Lets everything be so many days older.
+/// Makes everything this many days older.
 async fn age(app: &TestApp, days: u32) {
     let older = |table: &str, column: &str| format!("UPDATE {table} SET {column} = {column} - interval '{days} days'");
     for (table, column) in [("idempotency_keys", "created_at"), ("provider_events", "received_at")] {
@@ -79,7 +79,7 @@ async fn a_request_repeated_after_its_key_was_pruned_pays_nothing_twice() {
     let reused = app.customer("alice").post_with_key("/v1/transfers", &other, "one-key").await;
     reused.problem(422, "idempotency_key_reused");
 
-    // Only the key of what is not at rest is still in its table.
+    // Only the key of a resource that can still change is still in its table.
     assert_eq!(number(&app, "count(*) FROM idempotency_keys").await, 1);
     let (_, uuid) = open.split_once('_').unwrap();
     let kept = format!("count(*) FROM idempotency_keys WHERE resource_id = '{uuid}'");
@@ -128,7 +128,7 @@ async fn notifications_are_kept_for_a_while_and_longer_when_they_concern_us() {
     app.finish().await;
 }
 
-/// Closed holds are forgotten, while they are opened, captured and reversed again. What they charged stays.
+/// Closed holds are deleted while others are opened, captured and reversed. What they charged stays.
 #[tokio::test]
 async fn closed_holds_are_forgotten_and_charge_nothing_again() {
     let app = TestApp::spawn().await;
@@ -159,7 +159,7 @@ async fn closed_holds_are_forgotten_and_charge_nothing_again() {
     };
     give_back("first", &holds[2]).await.expect(201);
 
-    // All of it happened so many days earlier.
+    // All of it happened this many days earlier.
     let older = async |days: u32| {
         execute(&app.database, "ALTER TABLE entries DISABLE TRIGGER entries_no_change").await;
         let by = format!("interval '{days} days'");
@@ -201,8 +201,8 @@ async fn closed_holds_are_forgotten_and_charge_nothing_again() {
         service.get(&format!("/v1/holds/{hold}")).await.expect(status);
     }
 
-    // The id of a hold that charged nothing opens another one. That of a captured one charges nothing again, in
-    // whatever company it comes.
+    // The id of a hold that charged nothing opens another one. The id of a captured hold charges nothing again,
+    // whatever other postings are in the flush.
     let reopened = again("released").await;
     assert!(matches!(reopened.status, 200 | 201) && reopened["hold_id"] != holds[0].as_str(), "{}", reopened.text);
     let (alone, other, known) = tokio::join!(again("captured"), again("new"), again("returned"));

@@ -114,7 +114,7 @@ async fn several_owners_may_make_one_role_at_once() {
     }
 }
 
-/// A cluster whose users need no proof, with a database `books` of the user `keeper`, and the user `meter`.
+/// A cluster whose users need no password, with a database `books` of the user `keeper`, and the user `meter`.
 async fn with_users() -> Cluster {
     let cluster = Cluster::throwaway().await.unwrap();
     let mut admin = connect(&cluster.url("postgres").into()).await.unwrap();
@@ -191,14 +191,14 @@ async fn a_live_database_is_served_by_a_user_of_its_own() {
     app.service().post("/v1/usage", &usage).await.expect(201);
     let mut conn = app.server.app.pool.get().await.unwrap();
     assert_eq!(users(&mut conn).await, ("meter".to_owned(), "topup_books".to_owned()));
-    // Nor does the user have more than the role.
+    // The user has no more rights than the role.
     conn.batch_execute("RESET ROLE").await.unwrap();
     assert!(refusal(&mut conn, "UPDATE entries SET amount = 1").await.contains("permission denied"));
     conn.batch_execute("SET ROLE topup_books").await.unwrap();
     drop(conn);
     app.finish().await;
 
-    // The owner may serve where that is allowed, and erases.
+    // The owner may serve if that is allowed, and may erase.
     let allowed = |config: &mut Config| {
         config.database_url = keeper.database_url.clone();
         config.roles.allow_owner = true;

@@ -1,4 +1,4 @@
-//! Requests that mean the same are the same request, and usage of nothing is no mistake.
+//! Requests that mean the same are the same request, and a usage of zero is not an error.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -83,7 +83,8 @@ async fn case_76_usage_of_nothing_is_booked_without_an_entry() {
     assert_eq!(app.available("alice", "CNY", "").await, "7.00");
     let flows = app.customer("alice").get("/v1/account-flows?type=consume").await.expect(200);
     assert_eq!(flows["data"].as_array().unwrap().len(), 2);
-    // Who has no wallet has used nothing, too; an unknown product and a negative amount are mistakes as ever.
+    // A customer without a wallet can have a usage of zero, too; an unknown product and a negative amount are still
+    // errors.
     let stranger = json!({"id": "u-0", "customer_id": "nobody-yet", "currency": "CNY", "amount": "0"});
     assert_eq!(service.post("/v1/usage", &stranger).await.expect(201)["balance_after"], "0.00");
     let unknown = json!({"id": "u-0", "customer_id": "alice", "currency": "CNY", "amount": "0", "product": "fax"});
@@ -92,7 +93,7 @@ async fn case_76_usage_of_nothing_is_booked_without_an_entry() {
     app.finish().await;
 }
 
-/// What a grant paid returns to the grant, also after its time. The answer says that it is gone at once.
+/// What a grant paid returns to the grant, also after its time. The answer says that it expires at once.
 #[tokio::test]
 async fn a_reversal_into_a_lapsed_grant_says_so() {
     let app = TestApp::spawn().await;

@@ -17,7 +17,7 @@ async fn seal(app: &TestApp) {
     let sealing = Sealing { ripeness, pause: Duration::zero(), ..sealing.clone() };
     let unsealed = "count(*) FROM wallets w WHERE entry_seq > coalesce(
         (SELECT max(to_seq) FROM seals s WHERE s.customer_id = w.customer_id AND s.wallet_id = w.id), 0)";
-    // The service's own worker may have the walk.
+    // The service's own worker may have locked the walk.
     until("all is sealed", async || {
         seals::seal_slice(&app.server.app.pool, &sealing).await.unwrap();
         number(app, unsealed).await == 0
@@ -122,6 +122,6 @@ async fn heads_are_exported_and_compared_and_texts_erased_on_the_command_line() 
     assert!(!checked.status.success() && said(&checked).contains("seal_head"), "{}", said(&checked));
     std::fs::write(file, "alice").unwrap();
     let unreadable = run(&["check", "--heads", file]);
-    assert!(said(&unreadable).contains("line 1 is no head"), "{}", said(&unreadable));
+    assert!(said(&unreadable).contains("line 1 is not a head"), "{}", said(&unreadable));
     app.finish().await;
 }

@@ -1,4 +1,4 @@
-//! What the tests of money share: orders, payments played at the sandbox, a look into the tables, patience.
+//! What the tests of money share: orders, payments at the sandbox, queries of the tables, and waits.
 
 use chrono::Duration;
 use diesel::sql_types::BigInt;
@@ -88,7 +88,7 @@ pub async fn timeline(app: &TestApp, order: &str) -> Vec<String> {
     events.map(|event| event["event"].as_str().unwrap().to_owned()).collect()
 }
 
-/// What an operator states about a bank transfer who has looked twice.
+/// What an operator states about a bank transfer, with every confirmation.
 pub fn statement(amount: &str, transaction: &str) -> Value {
     let mut statement = unconfirmed(amount, transaction);
     statement["confirm_difference"] = json!(true);

@@ -78,14 +78,14 @@ async fn a_broken_stream_goes_on_where_it_ended() {
     let last = stream.available("100.00").await.id;
     drop(stream);
 
-    // Nothing has happened: nothing is told, until something does.
+    // Nothing has happened: no message comes until something does.
     let mut stream = Stream::open(&alice, "/v1/balances/stream", Some(&last)).await;
     spend(&app, "alice", "u1", "1.00").await.expect(201);
     let told = stream.next().await;
     assert_eq!(told.data["available"], "99.00");
     drop(stream);
 
-    // What was missed is told once, and in order.
+    // Missed events are sent once, and in order.
     let order = app.fund("alice", "CNY", "5.00").await;
     let mut stream = Stream::open(&alice, "/v1/balances/stream", Some(&told.id)).await;
     let mut missed = Vec::new();
@@ -109,7 +109,7 @@ async fn a_broken_stream_goes_on_where_it_ended() {
         }
         assert_eq!(stream.next().await.id, last);
     }
-    // An id that is none of ours counts as none: the state, and no history.
+    // An id that is not ours is ignored: the reader gets the state, and no history.
     for id in ["nonsense", "99999999-0", &last.replace('-', "--")] {
         let mut stream = Stream::open(&alice, "/v1/balances/stream", Some(id)).await;
         let first = stream.next().await;
@@ -180,7 +180,8 @@ async fn streams_are_bounded_and_make_room_when_they_end() {
     let bob = Stream::of(&app.customer("bob")).await;
     let refused = app.customer("carol").get("/v1/balances/stream").await.problem(503, "streams_full");
     assert!(refused.header("retry-after").is_some());
-    // Who has all of his streams gives up one for another, also in a full house.
+    // A customer with as many streams as allowed gives up the oldest for a new one, even if all streams of the service
+    // are open.
     let mut three = Stream::of(&alice).await;
     one.ends("replaced").await;
     drop(bob);
@@ -243,7 +244,7 @@ async fn case_74_a_cursor_that_cannot_be_continued_from_gets_the_full_state() {
         assert_eq!(stream.next().await.data, balance(&app, "alice", "").await, "{cursor}");
     }
 
-    // Whoever has everything is told nothing, so the next change is the first message.
+    // A reader who has everything gets nothing, so the next change is the first message.
     let mut up_to_date = Stream::open(&alice, "/v1/balances/stream", Some(&first.id)).await;
     let mut conn = connect(&url(&app.database)).await.unwrap();
     conn.batch_execute("UPDATE events SET created_at = created_at - interval '31 days'").await.unwrap();

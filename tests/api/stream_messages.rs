@@ -43,13 +43,13 @@ async fn a_mark_ends_the_snapshot_also_where_there_is_no_wallet() {
     let first = stream.read().await.unwrap();
     let live = stream.read().await.unwrap();
     assert_eq!([first.event.as_str(), live.event.as_str()], ["balance.updated", "stream.live"]);
-    // Who goes on from there is told that nothing was missed.
+    // A reader who goes on from there learns that nothing was missed.
     let mut again = Stream::open(&app.customer("alice"), "/v1/balances/stream", Some(&live.id)).await;
     assert_eq!(again.read().await.unwrap().event, "stream.live");
     app.finish().await;
 }
 
-/// What is claimed of a customer is told as `GET /v1/balances` shows it.
+/// The message shows what is claimed from a customer as `GET /v1/balances` does.
 #[tokio::test]
 async fn claims_are_told_when_they_come_and_when_they_go() {
     let app = TestApp::spawn().await;
@@ -108,7 +108,7 @@ async fn messages_have_the_schemas_of_the_document() {
     app.finish().await;
 }
 
-/// A browser cannot send a token with a stream. The ticket is good once, from the page that made it.
+/// A browser cannot send a token with a stream. The ticket is valid once, from the page that made it.
 #[tokio::test]
 async fn a_ticket_opens_one_stream_for_its_customer_from_its_site() {
     let app = TestApp::spawn().await;

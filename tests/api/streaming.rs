@@ -89,7 +89,7 @@ impl Stream {
         assert_eq!((last.event.as_str(), &last.data["reason"]), ("stream.end", &json!(reason)));
     }
 
-    /// Reads on to a message of which this is true.
+    /// Reads on to a message that fulfils the condition.
     pub async fn until(&mut self, wanted: impl Fn(&Message) -> bool) -> Message {
         loop {
             let message = self.next().await;

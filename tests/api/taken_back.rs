@@ -1,5 +1,5 @@
-//! Taken-back money is reached wherever it went: case 54. What is missing is claimed, and nothing new is spent
-//! meanwhile.
+//! Taken-back money is taken from whichever wallet it went to: case 54. The missing part is claimed, and nothing new is
+//! spent meanwhile.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};

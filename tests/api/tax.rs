@@ -1,5 +1,5 @@
-//! Tax: rules are the operator's, a business is whom an operator has verified, and an order keeps the rule by which it
-//! was made.
+//! Tax: rules are the operator's, a business is a customer whose tax id was verified, and an order keeps the rule by
+//! which it was taxed.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -144,7 +144,7 @@ async fn a_business_is_whose_tax_id_an_operator_or_a_checker_has_verified() {
     };
     let plain = |tax: &str| (tax.to_owned(), false);
 
-    // The tax id alone makes nobody a business.
+    // An unverified tax id does not make a customer a business.
     profile(&app, "acme", "FR", Some("FR40303265045")).await;
     assert_eq!(tax("acme").await, plain("20.00"));
     verify("acme", None, true).await.problem(428, "if_match_required");

@@ -1,4 +1,4 @@
-//! Two pairs of eyes: how far one operator's word goes, and what services may grant.
+//! Two pairs of eyes: what one operator may move alone, and what services may grant.
 
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
@@ -49,15 +49,15 @@ async fn case_58_refunds_below_the_threshold_add_up() {
     }
     refund(&app, "ben", &order, "999.99").await.expect(201);
     assert_eq!(number(&app, "sum(amount) FROM refunds WHERE NOT second_needed").await, 2000);
-    // A day later it counts no more.
+    // A day later it no longer counts.
     execute(&app.database, "UPDATE own_word_moves SET moved_at = moved_at - interval '24 hours 1 second'").await;
     let other = paid(&app, "alice", "card", "USD", "1000.00").await;
     refund(&app, "anna", &other, "1000.00").await.expect(201);
     app.finish().await;
 }
 
-/// Of one operator's refunds at once, only as many go through on his word as the threshold covers, of one order and of
-/// several orders of a customer.
+/// Of one operator's refunds at once, only as many succeed without a second operator as the threshold covers, for one
+/// order and for several orders of a customer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_58_refunds_of_one_operator_at_once_add_up_as_well() {
     let app = TestApp::spawn_with(|config| above(config, "USD:1000")).await;
@@ -92,7 +92,7 @@ async fn case_58_every_kind_of_move_counts_and_so_do_all_customers_together() {
     let reverse = format!("/v1/admin/top-up-orders/{second}/reverse");
     anna.post(&reverse, &json!({ "reason": "a mistake", "reach": "order_wallet" })).await.expect(200);
     grant(&app, "anna", "alice", "CNY", "0.01").await.expect(202);
-    // Another operator has a word of his own, and another customer another sum, until all together are too much.
+    // Another operator has a separate sum, and so has another customer, until all customers together are too much.
     grant(&app, "ben", "alice", "CNY", "1000.00").await.expect(201);
     grant(&app, "anna", "bob", "CNY", "500.00").await.expect(201);
     grant(&app, "anna", "cleo", "CNY", "0.01").await.expect(202);
@@ -143,7 +143,7 @@ async fn a_grant_above_the_threshold_is_given_by_a_second_operator() {
     let given = anna.post_with_key("/v1/grants", &asked, "once").await.expect(200);
     assert_eq!((&given["status"], &given["created_by"]), (&json!("given"), &json!("operator:anna")));
 
-    // The approval and the withdrawal at once: one of them holds.
+    // The approval and the withdrawal at the same time: one of them takes effect.
     for _ in 0..5 {
         let proposal = id(&grant(&app, "anna", "bob", "CNY", "2000.00").await.expect(202));
         let (approval, withdrawal) = (path(&proposal, "approve"), path(&proposal, "withdraw"));
@@ -188,7 +188,7 @@ async fn case_58_what_is_changed_about_the_end_of_a_grant_counts_for_all_that_is
         let body = json!({ "expires_at": at, "reason": "the campaign" });
         app.operator_named("anna").post(&path, &body).await
     };
-    // She gave 500, and moves the end of 500. To move it to where it is counts nothing.
+    // She gave 500, and moves the expiry of 500. Moving it to its present time does not count.
     for _ in 0..2 {
         until(&own, "2999-01-01T00:00:00.123456789Z").await.expect(200);
     }
@@ -227,7 +227,7 @@ async fn case_58_what_is_changed_about_the_end_of_a_grant_counts_for_all_that_is
     }
     decide(&app, "ben", &id(&sooner), "approve").await.problem(409, "nothing_proposed");
 
-    // What two moved counts for neither, and a day later nothing counts any more.
+    // What two operators moved counts for neither, and a day later nothing counts any more.
     assert_eq!(number(&app, moved).await, 1000);
     execute(&app.database, "UPDATE own_word_moves SET moved_at = moved_at - interval '24 hours 1 second'").await;
     revoke(&app, "anna", "alice", &own).await.expect(200);
@@ -352,7 +352,8 @@ async fn a_refund_is_approved_or_rejected_and_never_both() {
     app.finish().await;
 }
 
-/// He who says that a refund was sent does not say alone that it came back: the customer would have the money twice.
+/// The operator who records that a refund was sent cannot alone record that it came back: the customer would have the
+/// money twice.
 #[tokio::test]
 async fn a_refund_that_was_sent_is_undone_by_another_operator() {
     let app = TestApp::spawn_with(|config| above(config, "CNY:1000")).await;
@@ -369,7 +370,7 @@ async fn a_refund_that_was_sent_is_undone_by_another_operator() {
     app.finish().await;
 }
 
-/// Who approved it could send the money, and have it in the wallet once more.
+/// The operator who approved it could send the money, and also return it to the wallet.
 #[tokio::test]
 async fn a_refund_that_waits_to_be_sent_is_undone_by_another_operator_than_who_approved_it() {
     let app = TestApp::spawn_with(|config| above(config, "CNY:1000")).await;
@@ -400,7 +401,7 @@ async fn a_refund_that_waits_to_be_sent_is_undone_by_another_operator_than_who_a
     assert_eq!(anna.post(&reject(&sent), &why).await.expect(200)["status"], "failed");
     assert_eq!(app.available("alice", "CNY", "").await, "5000.00");
 
-    // A proposal moves no money: whoever made it takes it back.
+    // A proposal moves no money, so its proposer may withdraw it.
     let proposed = id(&refund(&app, "anna", &order, "2000.00").await.expect(202));
     anna.post(&reject(&format!("/v1/admin/refunds/{proposed}")), &why).await.expect(200);
     app.finish().await;

@@ -1,4 +1,4 @@
-//! Money that serves no order: operators find it, apply it, send it back or set it aside, and each part of it once.
+//! Money that serves no order: operators find it, apply it, send it back or dismiss it, and each part only once.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -106,7 +106,7 @@ async fn what_does_not_fit_is_refused_by_its_name() {
     refused(json!({ "order_id": transfer, "reason": "r" }), "/order_id", "invalid_value").await;
     let completed = json!({ "order_id": order, "reason": "r" });
     decide(&app, "ops", &payment, "apply", completed).await.problem(409, "order_already_completed");
-    // Nobody decides about his own money.
+    // No operator decides about the operator's own money.
     decide(&app, "alice", &payment, "apply", to_wallet("alice", None)).await.problem(403, "own_account");
     assert_eq!(rest(&unapplied(&app, "").await), ["20.00"]);
     app.finish().await;
@@ -189,7 +189,8 @@ async fn what_was_sent_by_hand_needs_two_operators() {
     app.finish().await;
 }
 
-/// The bank sends it back: it is in the inbox again, although the company can refund. Nobody decides about his own.
+/// The bank sends it back: it is in the inbox again, although the company can refund. No operator decides about the
+/// operator's own money.
 #[tokio::test]
 async fn what_was_sent_by_hand_may_come_back() {
     let app = TestApp::spawn().await;
@@ -242,7 +243,7 @@ async fn a_short_order_is_completed_by_what_arrived() {
 async fn above_the_threshold_a_second_operator_decides_and_the_money_may_have_moved_on() {
     let app = TestApp::spawn_with(|config| config.second_approval_above = vec!["USD:15".parse().unwrap()]).await;
     let (order, payment) = paid_twice(&app, "alice").await;
-    // What is within it is done at once, and counts.
+    // A decision within the threshold takes effect at once, and counts.
     decide(&app, "anna", &payment, "apply", to_wallet("alice", Some("10.00"))).await.expect(200);
     let proposed = decide(&app, "anna", &payment, "apply", to_wallet("alice", Some("10.00"))).await.expect(202);
     assert_eq!(balance(&app, "alice", "USD").await["paid"], "30.00");
@@ -288,7 +289,7 @@ async fn what_is_set_aside_leaves_the_list_and_stays_on_record() {
     app.finish().await;
 }
 
-/// The rest of 5 was not worth the work; the whole transfer is.
+/// The rest of 5 was dismissed; when the whole transfer is unapplied, it is on the worklist again.
 #[tokio::test]
 async fn what_is_set_aside_comes_back_when_it_grows() {
     let app = TestApp::spawn().await;

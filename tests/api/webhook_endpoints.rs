@@ -33,7 +33,8 @@ async fn case_52_a_webhook_to_an_address_inside_is_refused() {
     }
     service.post("/v1/webhook-endpoints", &json!({ "url": "nonsense" })).await.names("/url", "url_not_allowed");
 
-    // What got into the table by another way is not called either: neither an address, nor a name that leads to one.
+    // An address that got into the table in another way is not called either: neither an address, nor a name that leads
+    // to one.
     let partner = Partner::content().await;
     let port = partner.server.address().port();
     let made = endpoint(&service, "https://example.com/", &[]).await;

@@ -45,7 +45,7 @@ async fn a_revoked_key_listens_no_more() {
     })
     .await;
     assert!(thief.requests().await.is_empty());
-    // The owner vouches for it: the next revocation leaves it alone.
+    // The owner has enabled it again, so the next revocation does not pause it.
     ask(&service, &signed, "/enable", 200).await;
     partner.events(2).await;
     revoke_all(&app.server.app.pool, &KeyOwner::parse("service:meter").unwrap()).await.unwrap();

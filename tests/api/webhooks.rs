@@ -41,7 +41,7 @@ impl Partner {
         self.server.received_requests().await.unwrap()
     }
 
-    /// The events that came, in their order, once there are so many.
+    /// The events that came, in their order, once there are this many.
     pub async fn events(&self, wanted: usize) -> Vec<Value> {
         until("the partner has the events", async || self.requests().await.len() >= wanted).await;
         self.requests().await.iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect()

@@ -53,7 +53,7 @@ async fn case_79_another_agreement_or_price_than_was_shown_makes_no_order() {
     assert!(refused["detail"].as_str().unwrap().contains("2099-01-01"), "{}", refused.text);
     assert_eq!(number(&app, "count(*) FROM top_up_orders").await, before);
 
-    // What was read anew is taken, and recorded. Who names nothing takes what there is.
+    // The current agreement is accepted, and recorded. An order that names none accepts the active one.
     let anew = json!({
         "agreement_version": "2099-01-01", "expected_credited_amount": "60", "expected_payable_amount": "66",
     });
@@ -170,7 +170,7 @@ async fn case_79_an_order_gets_the_price_that_its_quote_fixes_or_the_figures_of_
     };
     refuse("alice", order(json!({"quote_id": old})), "quote_expired").await;
 
-    // Who is taxed elsewhere by now pays the tax of there.
+    // A customer who is now taxed in another country pays the tax of that country.
     for (country, rate) in [("VN", "10"), ("FR", "20")] {
         let terms = json!({"rate_percent": rate, "at": "top_up"});
         put(&app.operator(), &format!("/v1/admin/tax-rules/DE/{country}/consumer"), &terms, None).await.expect(201);
@@ -227,7 +227,7 @@ async fn a_once_only_bonus_that_was_given_meanwhile_is_no_quote_s_to_give() {
     }
     let kept = format!("count(*) FROM top_up_orders WHERE bonus_tier_id = '{}' AND bonus_days = 30", raw(&tier));
     assert_eq!(number(&app, &kept).await, 1);
-    // Who knows that it is gone can order without it.
+    // A customer who expects no bonus can order without it.
     let anew = json!({"quote_id": quoted(&app, "alice").await["quote_id"]});
     let made = alice.post("/v1/top-up-orders", &order(anew)).await.expect(201);
     assert_eq!((&made["bonus"], &made["bonus_reason_code"]), (&json!("0.00"), &json!("bonus_reserved")));

@@ -69,7 +69,7 @@ async fn the_writable_server_with_the_highest_timeline_is_used() {
     File::create(new.data_dir().join("data/recovery.signal")).unwrap();
     new.stop().await.unwrap();
     let new = Cluster::start(&for_new).await.unwrap();
-    // Once one connection has met it, those that were opened before write no more.
+    // Once one connection has reached the new primary, the connections that were opened before write nothing more.
     assert!(before.is_fit());
     assert_eq!(server(&pool).await.unwrap(), new_at);
     assert!(!before.is_fit());
@@ -80,7 +80,7 @@ async fn the_writable_server_with_the_highest_timeline_is_used() {
     new.stop().await.unwrap();
     let refused = server(&pool).await.unwrap_err().to_string();
     assert!(refused.contains("old primary"), "{refused}");
-    // A process that starts now cannot know.
+    // A process that starts now cannot detect it.
     let fresh = Pool::new(&url.into(), 2).unwrap();
     assert_eq!(server(&fresh).await.unwrap(), old_at);
     old.stop().await.unwrap();

@@ -53,7 +53,7 @@ fn only_the_socket_is_open_and_only_to_its_user() {
         assert_eq!(psql(&cluster, None).stdout, b"in\n");
         if we_are_root() {
             assert!(!psql(&cluster, Some(STRANGER)).status.success());
-            // Even with every door open, the operating system's word counts.
+            // Even with all permissions open, the operating system decides.
             for path in [cluster.data_dir(), cluster.socket_dir(), &socket] {
                 fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
             }

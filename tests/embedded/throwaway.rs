@@ -15,7 +15,7 @@ async fn it_is_gone_after_stop() {
         let (postgres, url, copy) = (cluster.url("postgres"), url.clone(), cluster.url("copy"));
         move || {
             ask_url(&url, "CREATE TABLE t AS SELECT 3 AS n").unwrap();
-            // Nothing of ours keeps a connection to the template open.
+            // None of our code keeps a connection to the template open.
             ask_url(&postgres, "CREATE DATABASE copy TEMPLATE topup").unwrap();
             ask_url(&copy, "SELECT n FROM t").unwrap()
         }

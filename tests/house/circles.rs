@@ -1,10 +1,10 @@
-//! Holds that the modules of a room stand in an order: none needs one that needs it.
+//! Checks that the modules of a room have an order: no module needs one that needs it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Source, imported, sources};
 
-/// Rooms and shelves of rooms whose modules are looked at.
+/// The folders whose modules are checked.
 const ROOMS: [&str; 14] = [
     "domain",
     "storage",
@@ -127,7 +127,7 @@ fn the_edge_knows_no_endpoint() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A module with files of its own stands in their folder.
+/// A module with files of its own is in their folder.
 #[test]
 fn no_file_stands_beside_its_folder() {
     let names: BTreeSet<String> = sources().into_iter().map(|source| source.name).collect();

@@ -1,4 +1,4 @@
-//! Holds that every error code is one that the service gives.
+//! Checks that the service uses every error code.
 
 use topup::domain::code::Code;
 

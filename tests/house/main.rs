@@ -1,4 +1,4 @@
-//! Holds the house's import rule: imports only point down, and each technology has its rooms.
+//! Checks the import rule: imports only point down, and each technology has its folders.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod circles;
@@ -104,7 +104,7 @@ fn read(root: &Path, path: PathBuf) -> Source {
     let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
     let part = name.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
     let text = fs::read_to_string(&path).unwrap();
-    // Test modules stand last, or in files of their own.
+    // Test modules come last, or are in files of their own.
     let code = text.split("#[cfg(test)]").next().unwrap();
     let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
     let code = if is_test { "" } else { code };
@@ -167,7 +167,7 @@ fn imports_only_point_down() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The table itself is in order: a part imports only parts that stand before it.
+/// The table itself is in order: a part imports only parts that come before it.
 #[test]
 fn the_parts_stand_from_the_bottom_up() {
     for (at, (part, allowed)) in MAY_IMPORT.iter().enumerate() {
@@ -251,7 +251,7 @@ fn imported_endpoints(name: &str, code: &str) -> BTreeSet<String> {
             continue;
         };
         let Some((root, folder)) = roots.iter().find(|(root, _)| import.starts_with(root)) else { continue };
-        // Modules are in lower case; the items that are imported from them are not looked at.
+        // Modules are in lower case; the items that are imported from them are not checked.
         let is_module = |part: &&str| {
             !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
         };
@@ -275,7 +275,7 @@ fn is_allowed_among_endpoints(name: &str, module: &str) -> bool {
     is_own_child || is_own_folder || is_body
 }
 
-/// What two endpoints share stands in `http/edge` or in a noun's body, where a reader finds it without visiting a
+/// What two endpoints share is in `http/edge` or in a noun's body, where a reader finds it without visiting a
 /// sibling.
 #[test]
 fn no_handler_imports_a_handler() {

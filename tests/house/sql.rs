@@ -1,4 +1,4 @@
-//! Holds what every SQL text of the house must keep: one clock, kinds of entries by name, whole statements in files.
+//! Checks the rules of every SQL text: one clock, kinds of entries by name, whole statements in files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -136,7 +136,7 @@ fn named(name: &str) -> Option<Vec<i16>> {
 /// What is wrong with the kinds of entries in a text: a number without a name, or with a name for other numbers.
 fn wrong_kinds(code: &str) -> Vec<String> {
     let mut wrong = Vec::new();
-    // A number where a kind is compared, or selected as one.
+    // A number that is compared with a kind, or selected as one.
     const OPERATORS: [&str; 12] =
         ["NOT", "IN", "BETWEEN", "WHEN", "ANY", "ALL", "ARRAY", "IS", "DISTINCT", "FROM", "AND", "SYMMETRIC"];
     for rest in after(code, "kind") {
@@ -176,7 +176,7 @@ fn wrong_kinds(code: &str) -> Vec<String> {
         };
         let list = rest.trim_start().trim_start_matches("'{");
         let list: String = list.chars().take_while(|c| c.is_ascii_digit() || *c == ',' || *c == ' ').collect();
-        // One kind may stand before other columns of a row; a set is all that is in its brackets.
+        // One kind may come before other columns of a row; a set is all that is in its brackets.
         let numbers: Vec<i16> = list.split(',').map_while(|number| number.trim().parse().ok()).collect();
         let (mut numbers, mut expected) = (numbers, expected);
         numbers.sort_unstable();
@@ -222,7 +222,7 @@ fn a_kind_without_its_name_is_seen() {
     assert_eq!(wrong_kinds(named), [""; 0]);
 }
 
-/// A statement that is longer than a line stands in a `.sql` file; pieces of SQL are put together nowhere else.
+/// A statement that is longer than a line is in a `.sql` file; pieces of SQL are put together nowhere else.
 #[test]
 fn statements_stand_in_files() {
     const MAY: [(&str, &str); 3] = [

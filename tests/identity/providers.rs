@@ -50,14 +50,14 @@ async fn case_73_scopes_stand_in_scope_or_scp_as_text_or_list() {
         let principal = verifier.verify(&token(&claims)).await.unwrap();
         assert_eq!(principal.scopes.iter().collect::<Vec<_>>(), [Scope::Customer], "{claims}");
     }
-    // What is no list of words opens nothing.
+    // A claim that is not a list of words permits nothing.
     for claims in [json!({"scope": {"customer": true}}), json!({"scope": ["customer", 1]}), json!({"scope": 1})] {
         assert!(verifier.verify(&token(&claims)).await.unwrap().scopes.is_empty(), "{claims}");
     }
-    // A scope that is there is not made up for by the other claim.
+    // If the first claim is present, the other one is not read.
     let both = json!({"scope": "email", "scp": "operator"});
     assert!(verifier.verify(&token(&both)).await.unwrap().scopes.is_empty());
-    // Under a claim of the settings, the usual ones open nothing.
+    // If the settings name a claim, the usual ones permit nothing.
     let renamed = with_claims(None, Some("roles"));
     let roles = json!({"roles": ["operator"], "scope": "customer service"});
     assert_eq!(renamed.verify(&token(&roles)).await.unwrap().scopes, Scope::Operator.into());
@@ -74,7 +74,7 @@ async fn case_73_another_claim_names_the_customer_and_nobody_else() {
     for bad in [json!(""), json!("two words"), json!(7), json!(["c-77"])] {
         assert_eq!(verifier.verify(&named("customer", bad)).await, Err(TokenError::BadCustomer));
     }
-    // An operator is named by `sub`, whatever else the token says: his name counts for the two pairs of eyes.
+    // An operator is named by `sub`, whatever else the token says: that name counts for the two pairs of eyes.
     for scope in ["operator", "service", "customer operator"] {
         assert_eq!(verifier.verify(&named(scope, json!("c-77"))).await.unwrap().subject, "alice", "{scope}");
     }
@@ -109,7 +109,7 @@ async fn case_73_the_keys_of_providers_are_found_in_their_jwks() {
     for algorithm in [Algorithm::RS256, Algorithm::PS256] {
         verifier.verify(&RSA.sign_as(algorithm, Some("any"), &alice_with(&json!({})))).await.unwrap();
     }
-    // A key that says what it is for is for nothing else.
+    // A key that names its use is not accepted for another use.
     let endpoint = Endpoint::offering(&[RSA.jwk("rsa")]).await;
     let other = RSA.sign_as(Algorithm::PS256, Some("rsa"), &alice_with(&json!({})));
     assert_eq!(endpoint.verifier().verify(&other).await, Err(TokenError::UnknownKey));

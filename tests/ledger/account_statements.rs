@@ -1,4 +1,4 @@
-//! Statements against the entries: whatever happened, opening + movements = closing, in every stretch of time.
+//! Statements against the entries: whatever happened, opening + movements = closing, in every period.
 
 use chrono::{DateTime, Duration, Utc};
 use rand::rngs::StdRng;
@@ -20,14 +20,14 @@ fn shown(money: Money) -> String {
     money.amount().normalize().to_string()
 }
 
-/// The moments between which a customer's entries lie: some of them are the very moments of entries.
+/// The moments between which a customer's entries are: some of them are the very moments of entries.
 async fn moments(pool: &Pool, customer: &str) -> Vec<DateTime<Utc>> {
     let sql = format!("SELECT to_json(created_at)#>>'{{}}' FROM entries WHERE customer_id = '{customer}' ORDER BY 1");
     let times = ask(pool, &sql).await;
     times.iter().map(|time| time.parse().unwrap()).collect()
 }
 
-/// The statements of some stretches, against what the entries themselves sum up to.
+/// The statements of some periods, against the sums of the entries.
 pub async fn tie_out(pool: &Pool, customers: &[&str], seed: u64) {
     let mut rng = StdRng::seed_from_u64(seed);
     for name in customers {
@@ -117,7 +117,7 @@ async fn credit_that_expired_is_gone_at_its_second_and_written_off_later() {
     assert_eq!(before.booked, Standing::zero(at.currency));
 }
 
-/// Of a grant of 5 that expires, holds reserve 3. Whatever becomes of them, 3 were there at the moment of the expiry.
+/// Holds reserve 3 of a grant of 5 that expires. However they end, 3 were left at the moment of the expiry.
 #[tokio::test]
 async fn a_past_balance_stays_the_same_when_a_hold_ends() {
     let (pool, _) = database(2).await;

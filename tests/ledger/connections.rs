@@ -1,4 +1,4 @@
-//! Connections: what a dropped borrower leaves behind, which errors pass, and which limits a session has.
+//! Connections: what a dropped borrower leaves behind, which errors are temporary, and which limits a session has.
 
 use std::time::{Duration, Instant};
 
@@ -77,7 +77,7 @@ async fn a_lock_and_a_statement_that_take_too_long_pass() {
     let error = run(&mut conn, "SELECT 1 FROM things WHERE id = 1 FOR UPDATE").await.unwrap_err();
     assert_eq!(error.passing(), Some(Passing::Locked), "{error}");
     assert!(since.elapsed() >= Duration::from_millis(400), "it was waited for");
-    // The connection is of use to others.
+    // Others can use the connection.
     drop(conn);
     assert_eq!(pool.status().idle, 1);
 
@@ -97,7 +97,7 @@ async fn a_deadlock_runs_again_and_is_never_seen() {
         let tries = std::sync::atomic::AtomicUsize::new(0);
         async move {
             transact::<(), StorageError, _>(pool, async |conn| {
-                // Only the first round deadlocks: the second one has nobody to meet.
+                // Only the first round deadlocks: in the second one there is no conflict.
                 let first_round = tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
                 run(conn, "SET LOCAL lock_timeout = 0; SET LOCAL deadlock_timeout = '50ms'").await?;
                 run(conn, &format!("UPDATE things SET n = n + 1 WHERE id = {first}")).await?;

@@ -133,12 +133,13 @@ async fn debt_is_followed_by_index_and_not_without_end() {
     assert!(scans.fetched < 300, "{scans:?}");
     conn.batch_execute("COMMIT").await.unwrap();
 
-    // More debt than one answer looks at: it says that it does not know.
+    // More debt than one answer reads: it says that it is incomplete.
     for seq in [40_001, 60_001] {
         let told = what_paid_for(&mut conn, &customer, flow(seq)).await.unwrap();
         assert_eq!((told.debt_repaid, told.complete), (usd("0"), false));
     }
-    // The same of what ends that debt. A recharge knows all the same which part of it came into the balance.
+    // The same for the credits that end that debt. A recharge knows all the same which part of it came into the
+    // balance.
     for (kind, part, paid_for) in [
         ("1, NULL", ("20001", "20005"), vec![(60_003, usd("4"))]),
         ("1, NULL", ("0", "20001"), vec![]),
@@ -295,8 +296,8 @@ async fn what_went_back_into_a_grant_is_told_by_the_grant_alone() {
     }
 }
 
-/// What took from a grant alone is found by a walk. A grant stands in its own row as it stood before, and yet something
-/// has used it since.
+/// An entry that took from one grant only is found by following the entries. The grant's own row is as it was before,
+/// and yet something has used it since.
 #[tokio::test]
 async fn what_used_a_grant_is_told_after_it_was_given_back_and_another_grant_came_first() {
     let (pool, _) = database(2).await;

@@ -209,7 +209,7 @@ async fn used(pool: &Pool) {
     pool.get().await.unwrap().batch_execute(&records).await.unwrap();
 }
 
-/// Hugo's account is closed. His 40 were paid out, and two operators gave up the 5 that he used afterwards.
+/// Hugo's account is closed. His 40 were paid out, and two operators wrote off the 5 that he used afterwards.
 async fn closed(pool: &Pool) {
     let hugo = wallet("hugo", "USD", "");
     let usd = |amount: &str| money(&hugo, dec(amount));

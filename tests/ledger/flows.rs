@@ -1,4 +1,4 @@
-//! A page of flows costs a page, whatever it is narrowed to, and pages leave nothing out.
+//! A page of flows costs no more than a page, whatever the filter is, and pages leave nothing out.
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use topup::domain::account_flow::{AccountFlow, FlowFilter, FlowPosition, TransfersIn};
@@ -161,7 +161,7 @@ async fn a_rare_wallet_of_a_large_customer_is_listed_by_itself() {
     }
 }
 
-/// A wallet that has lived on transfers for long is not walked for what the filter cannot find there.
+/// A wallet that has had only transfers for long is not read for kinds that the filter cannot find there.
 #[tokio::test]
 async fn what_is_older_than_asked_for_is_not_read() {
     let (pool, _) = database(1).await;
@@ -206,7 +206,7 @@ async fn twins_are_on_one_page_each() {
         }
         assert_eq!(keys, ["p33", "p23", "p13", "p32", "p22", "p12", "p31", "p21", "p11"], "pages of {size}");
         let (mut back, mut before) = (Vec::new(), after.unwrap());
-        // A walk down the wallets, and a look-up by kind.
+        // Reading down the wallets, and a look-up by kind.
         for kinds in [Vec::new(), vec![EntryKind::Adjust]] {
             let of_kinds = FlowFilter { kinds, ..filter("twin") };
             loop {

@@ -125,7 +125,7 @@ fn metered(world: &World, rng: &mut StdRng) -> Posting {
     }
 }
 
-/// Of nine, five are refused where the wallet is short, two look at the main wallet then, and two are booked.
+/// If the wallet is short: of nine, five are refused, two fall back to the main wallet, and two are booked.
 fn deduct(world: &World, rng: &mut StdRng) -> Posting {
     let (key, mut content) = world.key(rng);
     let content = &mut content;

@@ -30,7 +30,7 @@ pub fn capture(opened: &Posting) -> Posting {
     capture_hold(hold.id, hold.amount.amount())
 }
 
-/// What the fast path books of postings that are all of one sort.
+/// What the fast path books of postings that are all of one kind.
 pub async fn fast_path(conn: &Connection, postings: &[Posting]) -> Vec<Option<Booked>> {
     let (mut deductions, mut holds, mut captures) = (Vec::new(), Vec::new(), Vec::new());
     for posting in postings {
@@ -67,8 +67,8 @@ async fn until_somebody_waits(pool: &Pool) {
     }
 }
 
-/// In a small table the planner would read wallets as they lie; the second of two was once locked first then, and
-/// [`post`], which locks the first one first, ended in a deadlock with it.
+/// In a small table the planner would read wallets in their order on disk; the second of two was once locked first
+/// then, and [`post`], which locks the first one first, ended in a deadlock with it.
 #[tokio::test]
 async fn the_fast_path_locks_in_key_order() {
     let (pool, _) = database(4).await;
@@ -209,7 +209,7 @@ async fn holds_are_found_and_closed_in_a_fixed_number_of_steps() {
     assert_clean(&pool).await;
 }
 
-/// Debt has a bound as everything has: beyond it is a refusal, not what the column answers.
+/// Debt has a limit, as everything has: beyond it the answer is a refusal, and not the column's error.
 #[tokio::test]
 async fn booked_debt_beyond_what_a_wallet_can_hold_is_refused() {
     let (pool, _) = database(2).await;

@@ -53,7 +53,7 @@ pub async fn tie_out(pool: &Pool, customers: &[&str], seed: u64) {
         let both = RollForward::of_each(&opening_too);
         let both = both.iter().find(|other| other.currency == roll.currency).unwrap();
         let whole = both.lines.iter().find(|(line, _)| *line == ReportLine::Transferred).unwrap().1;
-        // A transfer may lie on both sides of the middle; all of them net to nothing.
+        // A transfer may have an entry on each side of the middle; all of them net to nothing.
         assert!(whole.amount.is_zero() && transferred.entries <= whole.entries);
     }
     let lines = journal::lines(&sums(&mut conn, &Days { from: first.day, ..days }, false).await.unwrap());
@@ -66,7 +66,7 @@ pub async fn tie_out(pool: &Pool, customers: &[&str], seed: u64) {
             assert_eq!(of(|line| line.debit), of(|line| line.credit));
         }
     }
-    // Behind each line stand its entries.
+    // Each line leads to its entries.
     for roll in &rolled {
         for (line, parts) in &roll.lines {
             let wanted = EntriesWanted {
@@ -87,7 +87,7 @@ pub async fn tie_out(pool: &Pool, customers: &[&str], seed: u64) {
             let found = pages.concat();
             let amount = Money::sum(roll.currency, found.iter().map(|entry| entry.parts.amount));
             assert_eq!((found.len() as i64, amount), (parts.entries, parts.amount), "{line:?}");
-            // The way back shows the same pages.
+            // Reading backwards shows the same pages.
             while let Some(place) = previous {
                 let found = entries(&mut conn, &wanted, &page(Place::Before(place))).await.unwrap();
                 pages.pop();

@@ -84,7 +84,7 @@ async fn one_usage_burns_6000_grants_and_is_given_back() {
     give_back(&pool, &main, "r", "u", "59999").await;
     assert_eq!(ask(&pool, "SELECT DISTINCT trim_scale(remaining) FROM grants").await, ["10"]);
 
-    // What one posting does not touch is not written anew.
+    // Rows that a posting does not change are not written again.
     let before = ask(&pool, "SELECT xmin FROM grants ORDER BY id LIMIT 2").await;
     let spend = |key: &str| usage(&main, key, dec("1")).posting();
     book(&pool, vec![spend("one")]).await;

@@ -284,7 +284,7 @@ fn both_paths_leave_the_same_rows() {
     });
 }
 
-/// The property says nothing where everything takes the slow path: this history does not.
+/// The property proves nothing if everything takes the slow path, so this history does not.
 #[tokio::test]
 async fn the_common_case_is_the_fast_paths_own() {
     let (pool, _) = database(3).await;

@@ -60,7 +60,7 @@ impl From<Error> for Failed {
     }
 }
 
-/// A column that is in no form is not sealed. A new one needs a new form: see `src/docs/seals.md`.
+/// A column that no form contains is not sealed. A new one needs a new form: see `src/docs/seals.md`.
 #[tokio::test]
 async fn every_column_of_entries_and_grant_uses_is_in_the_form() {
     const ENTRIES: [&str; 20] = [
@@ -203,7 +203,7 @@ async fn a_chain_that_was_rewritten_as_a_whole_is_found_by_its_heads() {
     let against = async |heads: &[Head]| check::run_against(&pool, heads, &mut |_| {}).await.unwrap();
     assert!(against(&kept).await.is_clean());
 
-    // The owner makes a usage smaller, puts every figure right, and seals the wallet anew with a key of its own.
+    // The owner makes a usage smaller, puts every figure right, and seals the wallet again with another key.
     execute_as_owner(
         &pool,
         "DELETE FROM seals WHERE customer_id = 'finn';
@@ -250,7 +250,7 @@ async fn texts_are_erased_and_every_seal_holds() {
     let [_, _, both, one] = ask(&pool, digests).await.try_into().unwrap();
     assert!(both.len() == 129 && one.ends_with(":-") && one.len() == 66, "{both} {one}");
 
-    // What was sealed before holds, and what was erased before it was sealed is sealed as it is.
+    // Earlier seals stay valid, and texts that were erased before sealing are sealed as digests.
     assert_clean(&pool).await;
     seal_all(&pool, &sealing()).await;
     assert_clean(&pool).await;

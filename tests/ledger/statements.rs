@@ -97,7 +97,7 @@ async fn every_file_can_be_planned_with_the_parameters_of_its_head() {
             false => (types, text.clone()),
         };
         let plan = generic_plan(&mut conn, &types, &text).await.unwrap_or_else(|error| panic!("{name}: {error}"));
-        // The clock costs no call of a function: its body stands in the plan.
+        // The clock costs no call of a function: its body is in the plan.
         assert!(!plan.contains("ledger_now("), "{name}: {plan}");
         assert_eq!(text.contains("ledger_now()"), plan.contains("clock_timestamp()"), "{name}: {plan}");
     }

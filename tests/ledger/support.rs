@@ -107,7 +107,7 @@ pub async fn report(pool: &Pool) -> Report {
     check::run(pool, &mut |_| {}).await.unwrap()
 }
 
-/// Requires that the books agree. What tests adjusted is put on record for the time of the check, as operators'
+/// Requires that the books agree. For the time of the check, adjustments of tests are recorded as operators'
 /// corrections are.
 pub async fn assert_clean(pool: &Pool) -> Report {
     let record = "BEGIN ISOLATION LEVEL REPEATABLE READ;
@@ -183,7 +183,7 @@ pub fn usage(at: &WalletKey, key: &str, amount: Decimal) -> NewUsage {
     }
 }
 
-/// Usage that is booked even where the wallet is short.
+/// Usage that is booked even if the wallet is short.
 pub fn booked_usage(at: &WalletKey, key: &str, amount: Decimal) -> Posting {
     NewUsage { on_insufficient: OnInsufficient::Book, ..usage(at, key, amount) }.posting()
 }
@@ -215,7 +215,7 @@ pub fn grant(at: &WalletKey, id: Uuid, amount: Decimal, priority: i16, expires_a
     grant.posting(id)
 }
 
-/// Gives back so much of a usage or capture, or all that is left.
+/// Gives back this much of a usage or capture, or all that is left.
 pub async fn reverse(pool: &Pool, at: &WalletKey, key: &str, usage: &str, amount: Option<Decimal>) -> PostingOutcome {
     let posting = reversal(pool, at, key, usage, amount).await.unwrap();
     book(pool, vec![posting]).await.remove(0)

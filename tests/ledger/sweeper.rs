@@ -53,7 +53,7 @@ async fn the_mark_follows_the_clock_but_passes_nobody_who_may_still_open_a_hold(
     let (pool, _) = database(4).await;
     let main = wallet("ann", "USD", "");
     credited(&pool, &[&main]).await;
-    // Who only reads does not hold it up.
+    // A transaction that only reads does not delay it.
     let mut reader = pool.get().await.unwrap();
     reader.batch_execute("BEGIN; SELECT count(*) FROM wallets").await.unwrap();
     let before = ask(&pool, "SELECT clock_timestamp()").await.remove(0);

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::support::money;
 
-/// An order over 50 with a bonus of 10, of which the disputed part is not in `left`.
+/// An order of 50 with a bonus of 10. `left` is the part that is not disputed.
 pub struct Order {
     id: Uuid,
     grant: Uuid,

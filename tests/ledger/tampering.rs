@@ -23,7 +23,7 @@ use crate::fixture::{
 use crate::seals::{seal_all, sealing};
 use crate::support::{answers, execute, report};
 
-/// CHECKs and unique keys: none of them may be what saves us.
+/// Without CHECKs and unique keys: the check must find the tampering without their help.
 const DISARM: &str = "DO $$ DECLARE c record; BEGIN
         FOR c IN SELECT conname, CASE contypid WHEN 0 THEN 'TABLE ' || conrelid::regclass
                                                ELSE 'DOMAIN ' || contypid::regtype END AS holder

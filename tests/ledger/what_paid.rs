@@ -144,7 +144,7 @@ impl Story {
             0..18 => recharge(&at, Uuid::now_v7(), amount),
             18..48 => booked_usage(&at, &key, amount),
             48..56 => usage(&at, &key, amount).posting(),
-            // Taken by force, into debt where it is spent.
+            // Taken by force, into debt if it is spent.
             56..60 => adjust(&at, &key, -amount),
             60..64 => grant(&at, Uuid::now_v7(), amount, 1, None),
             64..69 => new_hold(&at, &key, amount, Duration::hours(1)).posting(Uuid::now_v7()),
@@ -196,7 +196,8 @@ fn customer() -> CustomerId {
 /// How many units of which origin an entry took, as money and as debt that was repaid.
 type Told = BTreeMap<(FlowId, FlowId, bool), usize>;
 
-/// Walks on from what came in, page by page, with every part that went on. The way back shows the same pages.
+/// Follows the incoming money forward, page by page, with every part that went on. Reading backwards shows the same
+/// pages.
 fn walk<'w>(
     conn: &'w mut Connection,
     origin: FlowId,

@@ -110,7 +110,7 @@ async fn the_card_pop_up_is_played_too() {
     stage.finish().await;
 }
 
-/// After a refusal at the company the payer can try again, where the company allows it. No money moves.
+/// After a refusal at the company the payer can try again, if the company allows it. No money moves.
 #[tokio::test]
 async fn a_payer_who_declines_pays_nothing() {
     let stage = Stage::new().await;

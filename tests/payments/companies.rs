@@ -213,7 +213,7 @@ async fn a_declined_paypal_payment_can_be_given_up() {
     stage.finish().await;
 }
 
-/// PayPal deletes an order that is not approved in time. Then our order expires, and we ask no more.
+/// PayPal deletes an order that is not approved in time. Then our order expires, and we stop asking.
 #[tokio::test]
 async fn a_paypal_order_that_is_gone_expires() {
     let stage = Stage::new().await;
@@ -373,7 +373,7 @@ async fn vnpays_failed_then_paid_is_believed_when_vnpay_says_so_itself() {
     stage.play(&placed, "wrong-otp", json!({})).await;
     stage.until(&placed, "failed").await;
     // A notification alone does not complete a failed order. VNPay answers that there is no payment, so it must send
-    // the notification again. The stated money is on record.
+    // the notification again. The stated money is recorded.
     let said = vnpay_says(&placed.at, 200_000);
     for _ in 0..2 {
         assert_eq!(vnpay_ipn(&stage, &said).await, "99");

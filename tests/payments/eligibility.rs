@@ -26,7 +26,7 @@ fn said(options: &Reply, channel: &str) -> Value {
     options["channels"].as_array().unwrap().iter().find(|one| one["channel"] == channel).unwrap().clone()
 }
 
-/// Every channel on a line of its own: `+` is eligible, `*` is also recommended; otherwise the reason stands there.
+/// Every channel on a line of its own: `+` is eligible, `*` is also recommended; otherwise the line has the reason.
 fn lines(options: &Reply) -> Vec<String> {
     let channels = options["channels"].as_array().unwrap().iter();
     let line = |one: &Value| match (&one["eligible"], &one["recommended"], &one["reason"]) {
@@ -75,7 +75,7 @@ async fn the_products_rules_hold_for_every_country_and_currency() {
         // A product can be paid by the same channels, and from the main wallet.
         let mut expected: Vec<String> = expected.map(str::to_owned).to_vec();
         expected[4] = "balance *".to_owned();
-        // Its rule says that it is recommended. Where no other rule does, the lowest rank counts no more.
+        // Its rule marks it as recommended. Then the lowest rank no longer counts, even if no other rule has the mark.
         if currency == "VND" {
             expected[0] = "card +".to_owned();
         }

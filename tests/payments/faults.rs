@@ -356,7 +356,7 @@ fn token() -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(json!({"access_token": "A", "token_type": "Bearer", "expires_in": 32400}))
 }
 
-/// The answer names no order of ours, so only our own records show that it belongs to another payment.
+/// The answer names none of our orders, so only our own records show that it belongs to another payment.
 #[tokio::test]
 async fn a_bare_answer_with_another_orders_id_is_not_taken() {
     let bare = json!({"id": "5O190127TN364715T", "status": "PAYER_ACTION_REQUIRED", "links": [

@@ -105,7 +105,7 @@ async fn case_65_a_duplicate_payment_that_went_back_leaves_the_inbox() {
     stage.finish().await;
 }
 
-/// The wallet has had as much paid money in its life as the ledger can hold, so it takes no more.
+/// The wallet has had as much paid money in its life as the ledger can hold, so it accepts no more money.
 #[tokio::test]
 async fn case_66_a_credit_that_the_ledger_refuses_leaves_the_payment_on_record() {
     let stage = Stage::new().await;

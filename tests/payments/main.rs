@@ -1,6 +1,6 @@
 //! The service with its sandbox: from an order to a credited balance, and everything that can go wrong in between.
 //!
-//! `src/docs/hard_cases.md` lists which test holds which hard case.
+//! `src/docs/hard_cases.md` lists the tests of each hard case.
 //!
 //! `faults` breaks the companies' answers, `browser` pays as a person does, `eligibility` tests who may pay how,
 //! `columns` proves that state is read from columns, never from texts or timelines, and

@@ -74,7 +74,7 @@ async fn case_62_another_sale_of_our_stripe_account_is_not_credited_and_not_kept
     }
     let invoice = intent("pi_of_an_invoice", &json!({}));
     stripe_says(&stage, &stripe_event("payment_intent.succeeded", &invoice)).await.expect(200);
-    // Nobody can read these, and nobody has to.
+    // These cannot be read, and need not be.
     let mut riddle = intent("pi_riddle", &json!({}));
     riddle["currency"] = json!("xxz");
     stripe_says(&stage, &stripe_event("payment_intent.succeeded", &riddle)).await.expect(200);
@@ -267,7 +267,7 @@ async fn case_83_deployments_that_share_an_account_credit_their_own_payments_onl
         second.verify(&other).await.expect(200);
         second.until(&other, "completed").await;
         second.is_credited(&other).await;
-        // VNPay tells of no refund.
+        // VNPay reports no refund.
         if way != Way::Vnpay {
             first.play(&other, "refund", json!({})).await;
         }
@@ -366,7 +366,7 @@ async fn vnpays_second_payment_of_a_completed_order_is_kept_and_confirmed() {
     stage.finish().await;
 }
 
-/// A payment is known by its own id, whichever of our accounts at the company tells of it.
+/// A payment is known by its own id, whichever of our accounts at the company reports it.
 #[tokio::test]
 async fn a_capture_told_by_another_client_id_is_the_same_payment() {
     let stage = Stage::new().await;
@@ -404,7 +404,7 @@ async fn an_order_whose_call_met_a_stored_error_is_paid_by_a_second_attempt() {
         assert!(keys.ends_with(&[json!(format!("{id}-1")), json!(format!("{id}-2"))]), "{keys:?}");
         let attempts = format!("SELECT n || ' ' || status FROM attempts WHERE order_id = '{id}' ORDER BY n");
         assert_eq!(stage.ask(&attempts).await, ["1 dead", "2 open"]);
-        // The end of the dead attempt is not the order's.
+        // The end of the old attempt does not end the order.
         if way == Way::Checkout {
             let mut dead = paid_session("cs_test_of_the_dead", &placed.id, 2000, "usd");
             (dead["payment_status"], dead["status"]) = (json!("unpaid"), json!("expired"));

@@ -15,7 +15,7 @@ async fn arrives(stage: &Stage, session: &Value) {
     stripe_says(stage, &stripe_event("checkout.session.completed", session)).await.expect(200);
 }
 
-/// The payment company tells of a refund that was made at its dashboard.
+/// The payment company reports a refund that was made at its dashboard.
 async fn goes_back(stage: &Stage, session: &Value, cents: i64) {
     let refund = json!({
         "id": format!("re_{}", Uuid::now_v7().simple()), "object": "refund", "amount": cents, "currency": "usd",

@@ -12,13 +12,13 @@ use crate::signing::{stripe_event, stripe_says, vnpay_portal_refund};
 use crate::stage::{PAYER, Placed, Stage, Way, events, until};
 use crate::support::Reply;
 
-/// Lets the next round come, and runs it. A worker of the service may be faster.
+/// Makes the next round due, and runs it. A worker of the service may be faster.
 async fn next_round(stage: &Stage) {
     stage.execute("UPDATE worker_marks SET reached = now() WHERE worker LIKE 'take_backs_next:%'").await;
     workers::find_take_backs(&stage.app.server.app).await.unwrap();
 }
 
-/// Lets the day come on which companies without a list are asked about a payment.
+/// Makes the question about a payment due at companies without a list.
 async fn next_day(stage: &Stage) {
     stage.execute("UPDATE payments SET ask_at = now() WHERE ask_at IS NOT NULL").await;
     workers::find_take_backs(&stage.app.server.app).await.unwrap();
@@ -103,7 +103,7 @@ async fn open_disputes_are_asked_about_in_turn() {
     stage.finish().await;
 }
 
-/// PayPal lists disputes; its refunds stand in each order. VNPay shows the last movement of each payment.
+/// PayPal lists disputes; its refunds are in each order. VNPay shows the last movement of each payment.
 #[tokio::test]
 async fn case_59_lost_take_backs_are_found_as_far_as_paypal_and_vnpay_show_them() {
     let stage = Stage::new().await;
@@ -204,7 +204,7 @@ async fn case_60_a_refund_that_is_refused_for_good_is_ended_by_an_operator() {
         assert_eq!(available(&stage, Way::Checkout).await, "20.00");
     }
     assert_eq!(waiting(&stage).await, [""; 0]);
-    // It turns up later nevertheless: it is taken back by force, once.
+    // The refund appears later nevertheless: the money is taken back by force, once.
     let late = json!({
         "id": "re_late", "object": "refund", "amount": 2000, "currency": "usd", "status": "succeeded",
         "payment_intent": payment_of(&stage, &placed).await, "metadata": {"refund_id": refund},
@@ -216,7 +216,7 @@ async fn case_60_a_refund_that_is_refused_for_good_is_ended_by_an_operator() {
     stage.finish().await;
 }
 
-/// Somebody has refunded at the dashboard instead. The payer has the money, so the wallet does not get it back.
+/// An operator has refunded at the dashboard instead. The payer has the money, so the wallet does not get it back.
 #[tokio::test]
 async fn case_60_a_refund_that_was_made_at_the_dashboard_instead_is_adopted() {
     let stage = Stage::new().await;

@@ -53,7 +53,7 @@ async fn answered(stage: &Stage, placed: &Placed) -> String {
     .await
 }
 
-/// VNPay stops after ten notifications. The stated money is on record by then. It is credited once VNPay confirms it.
+/// VNPay stops after ten notifications. The stated money is recorded by then. It is credited once VNPay confirms it.
 #[tokio::test]
 async fn vnpays_money_for_a_failed_order_waits_for_vnpays_own_answer() {
     let stage = Stage::new().await;

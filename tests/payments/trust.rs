@@ -157,7 +157,7 @@ async fn case_07_a_providers_word_counts_for_its_own_orders_only() {
         let order = stage.is_not_credited(placed, "pending").await;
         assert_eq!(crate::stage::events(&order), ["created", "payment_started"]);
     }
-    // The payment is refused, and it is on record.
+    // The payment is refused, and it is recorded.
     let mut kept: Vec<_> = stage
         .unapplied()
         .await
@@ -183,8 +183,8 @@ async fn case_08_another_amount_currency_or_environment_is_kept_unapplied() {
     let mut live = paid_session(&placed.at, &placed.id, 2000, "usd");
     live["livemode"] = json!(true);
     for (session, reason) in [
-        (paid_session(&placed.at, &placed.id, 1999, "usd"), "19.99 USD arrived for an order over 20"),
-        (paid_session(&placed.at, &placed.id, 2001, "usd"), "20.01 USD arrived for an order over 20"),
+        (paid_session(&placed.at, &placed.id, 1999, "usd"), "19.99 USD arrived for an order of 20"),
+        (paid_session(&placed.at, &placed.id, 2001, "usd"), "20.01 USD arrived for an order of 20"),
         (paid_session(&placed.at, &placed.id, 2000, "eur"), "20.00 EUR arrived for an order in USD"),
         (live, "the payment is from the wrong environment (test or live)"),
     ] {
@@ -252,7 +252,7 @@ async fn case_08_paypals_money_is_compared_with_the_order() {
     for (change, reason, status) in [
         (
             "amount = 21, payable_amount = 21, credited_amount = 21",
-            "20.00 USD arrived for an order over 21",
+            "20.00 USD arrived for an order of 21",
             "processing",
         ),
         (

@@ -147,7 +147,7 @@ async fn a_malformed_item_refuses_the_batch_and_is_named() {
 }
 
 /// Whatever the database says to one item, its neighbours in the batch are booked. The batch fails as a whole all the
-/// same: "refused" would be the last word to a meter, and nobody knows what became of the item.
+/// same: "refused" would be final for a meter, but the outcome of the item is unknown.
 #[tokio::test]
 async fn an_unknown_error_of_one_item_calls_nothing_refused_and_stops_no_neighbour() {
     let app = TestApp::spawn().await;

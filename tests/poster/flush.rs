@@ -52,8 +52,8 @@ async fn one_key_in_many_requests_of_many_flushes_is_booked_once() {
     app.finish().await;
 }
 
-/// The key is another request's, which is refused: so the first item of the batch is what it stands for, and has the
-/// money before the second.
+/// The key belongs to another request, which is refused. So the first item of the batch is the one that counts, and
+/// gets the money before the second.
 #[tokio::test]
 async fn an_item_whose_key_another_request_of_the_flush_brought_keeps_its_place() {
     let app = one_at_a_time(1000).await;
@@ -189,7 +189,7 @@ async fn a_session_that_postgresql_ends_costs_no_request() {
 }
 
 /// One item of a batch is booked at once, the other waits for its wallet until its last session is ended: whether that
-/// one was booked nobody knows, so the batch is not told at all, and tells of both when it is sent again.
+/// one was booked nobody knows, so the batch gets no answer, and reports both when it is sent again.
 #[tokio::test]
 async fn a_batch_that_loses_the_database_half_way_is_told_of_no_refusal() {
     let app = one_at_a_time(1000).await;

@@ -65,7 +65,7 @@ async fn case_69_a_locked_wallet_makes_no_other_customer_wait() {
         (capture.as_str(), json!({ "amount": "1.5" })),
     ];
     let sent: Vec<_> = asked.iter().map(|(path, body)| send(&app, path, body)).collect();
-    // While the lock is kept, the other customer's usage goes on, and so do the flushes that meet the lock anew.
+    // While the lock is kept, the other customer's usage goes on, and so do later flushes that meet the lock again.
     meter_the_other(&app, 0..40).await;
     let late = send(&app, "/v1/usage", &usage("late", "locked", "1"));
     meter_the_other(&app, 40..80).await;

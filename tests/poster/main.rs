@@ -1,4 +1,4 @@
-//! The poster as callers find it: each item answered on its own, none lost, none doubled, whatever dies on the way.
+//! The poster as callers find it: each item answered on its own, none lost, none doubled, whatever crashes meanwhile.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 #[path = "../support/mod.rs"]

@@ -1,5 +1,5 @@
 //! Callers that meter without a pause and repeat what they got no answer for, as the API tells them to, and the proof
-//! that what they were told is what the ledger holds.
+//! that the answers agree with the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub struct Metering {
 }
 
 impl Metering {
-    /// So many callers, spread over the services and customers. Every item is asked for at two of the services at
+    /// This many callers, spread over the services and customers. Every item is asked for at two of the services at
     /// once (or twice at one), so that each is booked once and replayed once at least.
     pub fn begin(urls: &[String], customers: &[&str], callers: usize) -> Self {
         let shared = Arc::new(Shared {
@@ -61,7 +61,7 @@ impl Metering {
         Self { shared, callers }
     }
 
-    /// Returns when so many more items are acknowledged.
+    /// Returns when this many more items are acknowledged.
     pub async fn acknowledge(&self, items: usize) {
         let goal = *self.shared.acknowledged.borrow() + items;
         let mut counted = self.shared.acknowledged.subscribe();

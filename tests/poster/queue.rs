@@ -119,13 +119,13 @@ async fn a_caller_who_goes_away_changes_nothing() {
     }
     held.end().await;
     stays.await.unwrap().expect(201);
-    // What was taken is booked, once; whoever asks again is told so.
+    // What was taken is booked, once; a repetition is answered so.
     for n in 0..5 {
         app.service().post("/v1/usage", &usage(&n.to_string(), "alice", "1")).await.expect(200);
     }
     assert_eq!(app.available("alice", "CNY", "").await, "4.00");
 
-    // One who leaves in the middle of the request has asked for nothing.
+    // A caller who disconnects in the middle of the request has requested nothing.
     let body = usage("half", "alice", "1").to_string();
     let head = format!(
         "POST /v1/usage HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\

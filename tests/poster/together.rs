@@ -90,7 +90,7 @@ async fn lane(app: &TestApp) -> Pid {
     }
 }
 
-/// Returns when so many postings wait.
+/// Returns when this many postings wait.
 pub async fn waiting(app: &TestApp, postings: usize) {
     while app.server.app.poster.waiting() != postings {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;

@@ -325,7 +325,7 @@ async fn an_odd_answer_concludes_nothing_and_the_next_one_does() {
             let read = provider.read(&attempt).await;
             match kind {
                 "other_order" => assert!(matches!(read, Err(ProviderError::Mismatch { .. })), "{read:?}"),
-                // One time-out alone is repeated inside, where that is safe.
+                // A single time-out is repeated inside, if that is safe.
                 "timeout" if way.channel != Channel::Vnpay => assert!(read.is_ok(), "{} {read:?}", way.company),
                 _ => {
                     assert!(matches!(read, Err(ProviderError::Unavailable { .. })), "{} {kind} {read:?}", way.company);

@@ -319,7 +319,7 @@ async fn an_invoice_that_is_taken_is_final_unless_this_very_order_was_captured()
         answers(&server, "GET", ORDER_PATH, ok(answer)).await;
         assert_eq!(short(&provider.capture(&this_attempt()).await.unwrap()), expected);
     }
-    // Without the order's word nothing is concluded.
+    // Unless the order confirms it, nothing is concluded.
     let (server, provider) = played().await;
     answers(&server, "POST", CAPTURE, issue(422, "UNPROCESSABLE_ENTITY", "DUPLICATE_INVOICE_ID")).await;
     answers(&server, "GET", ORDER_PATH, ResponseTemplate::new(500)).await;

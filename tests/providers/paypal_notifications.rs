@@ -198,7 +198,7 @@ async fn refunds_and_disputes_become_facts() {
             "custom_id": refund_id(), "links": links, "supplementary_data": related})
     };
     let up = json!([{"rel": "up", "href": "https://api.paypal.com/v2/payments/captures/3C679366HH908993F"}]);
-    // The refund's own status counts, under whichever name it is told.
+    // The refund's own status counts, whatever the name of the notification.
     for (kind, status, expected) in [
         ("PAYMENT.REFUND.FAILED", "FAILED", RefundStatus::Failed),
         ("PAYMENT.REFUND.PENDING", "PENDING", RefundStatus::Pending),

@@ -123,7 +123,7 @@ async fn a_newer_version_names_the_card_filter_otherwise() {
     assert_eq!(field(&form, "payment_method_types[0]"), None);
 }
 
-/// Stripe accepts 30 minutes to 24 hours from the arrival of the call. The same time must lie in that range however
+/// Stripe accepts 30 minutes to 24 hours from the arrival of the call. The same time must be in that range however
 /// late a call is repeated while the order is open, even if the clocks differ by minutes.
 #[tokio::test]
 async fn expiry_stays_within_what_stripe_takes() {

@@ -33,7 +33,7 @@ pub fn check(reply: &Reply) {
         let kind = reply.header("content-type").unwrap_or_default().split(';').next().unwrap().to_owned();
         let content = response["content"].get(&kind);
         let content = content.unwrap_or_else(|| panic!("the media type {kind} is not documented: {context}"));
-        // What payment companies want to read is not described.
+        // Answers in the form that payment companies expect are not described.
         if kind.ends_with("json") && content["schema"].get("$ref").is_some() {
             let mut found = Vec::new();
             misfits(document, &content["schema"], &reply.body, "", &mut found);

@@ -101,7 +101,7 @@ impl Index<&str> for Reply {
     }
 }
 
-/// Where the definition of a code says that it stands; nowhere for a text that is no code.
+/// The places of a code by its definition; none for a text that is not a code.
 fn places(code: &str) -> &'static [Appearance] {
     Code::ALL.iter().find(|known| known.as_str() == code).map_or(&[], |code| code.places())
 }

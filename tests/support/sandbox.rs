@@ -9,7 +9,7 @@ use super::{Reply, TestApp};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Looks again and again until `look` returns a value. Fails the test after a minute.
+/// Polls until `look` returns a value. Fails the test after a minute.
 pub async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -1,4 +1,4 @@
--- What the service does for one usage, done by hand: one statement, its own transaction, on the same tables.
+-- The work of the service for one usage as plain SQL: one statement, its own transaction, on the same tables.
 \set customer random(1, :customers)
 \set n :n + 1
 WITH moved AS (UPDATE wallets SET paid = paid - 0.001, paid_out = paid_out + 0.001, entry_seq = entry_seq + 1, version = version + 1, updated_at = greatest(clock_timestamp(), updated_at) WHERE customer_id = CASE WHEN :customers::int = 1 THEN 'hot' ELSE 'c' || lpad(:customer::int::text, 5, '0') END AND currency = 'CNY' AND product = '' AND NOT needs_full_path AND paid - held - 0.001 >= fast_floor RETURNING id, customer_id, paid, paid_in, paid_out, entry_seq, updated_at) INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key) SELECT updated_at, entry_seq, 1, id, 2, customer_id, -0.001, paid, paid_in, paid_out, 'usage', :run::text || '-' || lpad(to_hex(:client_id::int), 2, '0') || lpad(to_hex(:n::int), 7, '0') FROM moved;

@@ -1,7 +1,7 @@
 //! API keys: operators and services make them for themselves, and the command line makes them for anybody.
 //!
-//! A key acts as its owner and opens no more than its maker could open. A key cannot make another key, so a revoked key
-//! leaves none behind; the webhook endpoints that it made or changed last are paused.
+//! A key acts as its owner and permits no more than its maker could do. A key cannot create another key, so none
+//! remains after a revocation. The webhook endpoints that a revoked key made or changed last are paused.
 
 mod ring;
 
@@ -30,13 +30,13 @@ use crate::storage::{Connection, api_keys as store, audit, clock};
 #[derive(Debug, Clone)]
 pub struct NewKey {
     pub description: String,
-    /// What a key of an operator opens; of a service none.
+    /// The permissions of an operator's key; none for a service's key.
     pub permissions: Permissions,
     /// How long it lives.
     pub days: u16,
 }
 
-/// A key with its text, which is shown this once.
+/// A key with its text, which is shown only once.
 #[derive(Debug)]
 pub struct WithText {
     pub key: ApiKey,
@@ -49,7 +49,7 @@ pub struct WithText {
 /// 403 `made_with_key`, `insufficient_permission`; 409 `too_many_api_keys`; 422.
 pub async fn create(app: &App, caller: &Caller, new: &NewKey) -> Result<WithText, Error> {
     if caller.api_key.is_some() {
-        let detail = "a key makes no key: call with a token of your identity provider";
+        let detail = "a key cannot create a key: call with a token of your identity provider";
         return Err(Error::Forbidden { code: Code::MadeWithKey, detail: detail.to_owned() });
     }
     let owner = owner_of(caller)?;
@@ -66,8 +66,8 @@ fn owner_of(caller: &Caller) -> Result<KeyOwner, Error> {
     KeyOwner::parse(&caller.actor()).ok_or(Error::Internal("an operator or a service, whom only the edge lets in"))
 }
 
-/// Makes a key for anybody, on the command line. `own_customer` is the customer that the owner is, where its id is not
-/// the owner's name.
+/// Makes a key for anybody, on the command line. `own_customer` is the customer that the owner is, if its id differs
+/// from the owner's name.
 ///
 /// # Errors
 /// 409 `too_many_api_keys`; 422.
@@ -102,7 +102,7 @@ async fn make(
     }
     match (owner.role(), new.permissions == Permissions::NONE) {
         (KeyRole::Operator, true) => {
-            return Err(Error::field("/permissions", Code::Required, "must name what the key opens"));
+            return Err(Error::field("/permissions", Code::Required, "must name what the key permits"));
         }
         (KeyRole::Service, false) => {
             return Err(Error::field("/permissions", Code::InvalidValue, "must be absent: services have none"));
@@ -215,7 +215,7 @@ async fn write_audit(conn: &mut Connection, by: &str, action: &str, key: &ApiKey
     Ok(audit::write(conn, &record.to(shown)).await?)
 }
 
-/// Does some work for a caller, so that what is audited meanwhile names the key that he showed.
+/// Does some work for a caller, so that its audit entries name the caller's API key.
 pub async fn acting_with<F: Future>(key: Option<Uuid>, work: F) -> F::Output {
     match key {
         Some(key) => audit::acting_with(key, work).await,

@@ -1,7 +1,7 @@
-//! The keys that can be used, as this process remembers them.
+//! The valid keys, as this process remembers them.
 //!
 //! Each process reads all of them together, so that a request with a key costs no statement of its own, and a flood of
-//! unknown keys costs one read at a time. What was read is valid for [`FRESH`]. So a key that is revoked anywhere is
+//! unknown keys costs one read at a time. The result is valid for [`FRESH`]. So a key that any process revokes is
 //! refused here after that time, and a process that cannot read the database accepts no key.
 
 use std::collections::HashMap;
@@ -17,14 +17,14 @@ use crate::domain::api_key::{KeyDigest, KeyText};
 use crate::storage::api_keys::{self as store, LiveKey};
 use crate::storage::pool::Pool;
 
-/// How long the keys that were read are valid. Keys that are revoked must be refused within five seconds.
+/// How long the keys that were read are valid. Revoked keys must be refused within five seconds.
 const FRESH: Duration = Duration::from_secs(2);
-/// How often the use of a key is noted; from another address at once, but not more often than [`FRESH`].
+/// How often the use of a key is noted. A use from another address is noted at once, but not more often than [`FRESH`].
 const NOTED_EVERY: Duration = Duration::from_secs(60);
-/// Whose share of the connections reading the keys is.
+/// Whose share of the connections is used to read the keys.
 const SHARE: &str = "API keys";
 
-/// The keys that can be used. Clones share it.
+/// The valid keys. Clones share them.
 #[derive(Debug, Clone)]
 pub struct KeyRing(Arc<Ring>);
 
@@ -72,16 +72,16 @@ impl KeyRing {
         Self(Arc::new(Ring { pool, known: RwLock::default(), reading: Arc::default(), noted: RwLock::default() }))
     }
 
-    /// The key with this text, if it can be used. A key that was made just now is found.
+    /// The key with this text, if it is valid. A new key is found at once.
     ///
     /// # Errors
-    /// When the keys must be read, and cannot be: then nobody knows whether this one has been revoked.
+    /// When the keys must be read, and cannot be: then it is unknown whether this one has been revoked.
     pub async fn find(&self, text: &KeyText) -> Result<Option<Arc<LiveKey>>, Error> {
         let digest = text.digest();
         self.look(|known, now| known.find(&digest, now)).await
     }
 
-    /// Looks for a key among those that were read. Reads them anew if they are too old, or if the key is not among
+    /// Looks for a key among those that were read. Reads all keys again if they are too old, or if the key is not among
     /// them.
     async fn look(
         &self,
@@ -95,7 +95,7 @@ impl KeyRing {
         // Another request may have read while this one waited.
         if !self.known().is_from(arrived) {
             let ring = self.clone();
-            // In a task of its own, so that a caller who hangs up ends no reading that others wait for.
+            // In a task of its own, so that a caller who disconnects does not end a read that others wait for.
             let reading = tokio::spawn(async move {
                 let read = ring.read().await;
                 drop(turn);
@@ -137,14 +137,14 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Waits until a key can be used no more, or nobody knows whether it can.
+    /// Waits until a key is no longer valid, or until its validity is unknown.
     pub async fn ended(&self, text: &KeyText) {
         while let Ok(Some(_)) = self.find(text).await {
             tokio::time::sleep(FRESH).await;
         }
     }
 
-    /// As [`KeyRing::ended`], of the key with this id.
+    /// As [`KeyRing::ended`], for the key with this id.
     pub async fn ended_by_id(&self, id: Uuid) {
         while let Ok(Some(_)) = self.look(|known, now| known.by_id(id, now)).await {
             tokio::time::sleep(FRESH).await;
@@ -171,7 +171,7 @@ impl KeyRing {
 
     fn is_to_note(&self, id: Uuid, from: IpAddr, now: Instant) -> bool {
         let is_old = |(at, known): &(Instant, IpAddr)| now >= *at + if *known == from { NOTED_EVERY } else { FRESH };
-        // Most requests need no more than to read.
+        // Most requests only read.
         if self.0.noted.read().unwrap_or_else(PoisonError::into_inner).get(&id).is_some_and(|last| !is_old(last)) {
             return false;
         }
@@ -179,7 +179,7 @@ impl KeyRing {
         if noted.get(&id).is_some_and(|last| !is_old(last)) {
             return false;
         }
-        // Keys that ended are forgotten with the others that were not used for long.
+        // Keys that ended are removed together with others that were not used for long.
         noted.retain(|_, (at, _)| now < *at + NOTED_EVERY);
         noted.insert(id, (now, from));
         true

@@ -1,8 +1,9 @@
-//! Crediting by rule: a line that names an order by its reference completes the order, if it is over about the order's
-//! amount.
+//! Crediting by rule: a line that names an order by its reference completes the order, if its amount is close to the
+//! order's.
 //!
-//! Each order is credited in a transaction of its own. If the process is cut off, an upload of the same file continues.
-//! A credit counts as moved by the operator who uploaded the file. A line that does not fit waits for an operator.
+//! Each order is credited in a transaction of its own. If the process is interrupted, uploading the same file again
+//! continues the work. A credit counts as moved by the operator who uploaded the file. A line that does not fit waits
+//! for an operator.
 
 use crate::app::{App, Caller, Error, OnProgress, orders};
 use crate::domain::actor::Actor;
@@ -12,7 +13,7 @@ use crate::domain::own_word::ProposalEnd;
 use crate::domain::permission::Permission;
 use crate::storage::{bank_lines, bank_matching};
 
-/// Credits what a statement brought, where a rule says to which order. Returns how many orders were credited.
+/// Credits the money of a statement to the orders that its lines name. Returns how many orders were credited.
 ///
 /// # Errors
 /// Database errors.
@@ -51,7 +52,7 @@ pub(super) async fn credit_all(app: &App, statement: &BankStatement, progress: O
     Ok(credited)
 }
 
-/// The operator whom a statement names, with the customer that this operator is.
+/// An operator whom a statement names, with the customer that this operator is.
 fn operator(actor: &str, own_customer: Option<&CustomerId>) -> Result<Caller, Error> {
     let subject = Actor::operator(actor).ok_or(Error::Internal("an operator who uploaded a statement"))?;
     let operator = Caller::operator(subject, Permission::Finance.into());

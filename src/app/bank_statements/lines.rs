@@ -1,4 +1,5 @@
-//! The lines of our banks' files as a worklist: operators say which payment a line is, and which order it is for.
+//! The lines of our banks' files as a worklist: operators say which payment belongs to a line, and which order it is
+//! for.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -21,7 +22,7 @@ use crate::domain::payment::Payment;
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, audit, bank_lines as store, bank_matching, bank_transactions, clock, payments};
 
-/// A line with the payment that stands for it, and the order that it may be for.
+/// A line with its payment, and the order that it may be for.
 #[derive(Debug, Clone)]
 pub struct LineView {
     pub line: BankLine,
@@ -79,8 +80,8 @@ async fn view(conn: &mut Connection, lines: Vec<BankLine>) -> Result<Vec<LineVie
     Ok(seen)
 }
 
-/// Says which payment a tied line is: one that was stated by hand, or, with `None`, a new one. The other tied lines of
-/// the account are looked at again.
+/// Chooses the payment of a tied line: one that an operator has stated, or, with `None`, a new one. The other tied
+/// lines of the account are decided again.
 ///
 /// # Errors
 /// 404; 409 `bank_line_chosen` or `bank_transaction_used`; 422 for a payment that does not fit the line.
@@ -98,7 +99,7 @@ pub async fn choose(
         bank_transactions::lock_account(conn, known.account).await?;
         let line = found(conn, Some(known.id)).await?;
         if !line.is_tied() {
-            let detail = "it is known which payment this line is, or that it is none";
+            let detail = "the payment of this line is known, or it has none";
             return Err(Error::conflict(Code::BankLineChosen, detail));
         }
         let now = clock::now(conn).await?;
@@ -111,7 +112,7 @@ pub async fn choose(
                 ));
             }
             Some(payment) if store::of_payment(conn, payment).await?.is_some() => {
-                let detail = "another line stands for this payment already";
+                let detail = "this payment belongs to another line already";
                 return Err(Error::field("/payment_id", Code::InvalidValue, detail));
             }
             Some(payment) => bind(conn, &line, payment, &actor, now).await?,
@@ -179,7 +180,7 @@ pub async fn apply(
 
 fn not_one_payment(line: &BankLine) -> Error {
     if line.is_tied() {
-        return Error::conflict(Code::BankLineTied, "say first which payment this line is");
+        return Error::conflict(Code::BankLineTied, "choose first which payment this line is");
     }
-    Error::conflict(Code::NothingUnapplied, "no money arrived by this line")
+    Error::conflict(Code::NothingUnapplied, "this line brought no money")
 }

@@ -30,7 +30,7 @@ pub async fn read(app: &App, account: Option<Uuid>) -> Result<SavedMapping, Erro
     Ok(SavedMapping { mapping, updated_at, updated_by })
 }
 
-/// Saves the mapping of an account in place of the one before. It concerns files that are uploaded from now on.
+/// Replaces the mapping of an account. It applies to files that are uploaded from now on.
 ///
 /// # Errors
 /// 404.

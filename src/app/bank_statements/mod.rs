@@ -1,10 +1,10 @@
-//! Bank statements: an operator uploads a file of a bank, and what it says is taken over.
+//! Bank statements: an operator uploads a file of a bank, and its lines are taken over.
 //!
-//! Nothing of a file counts before its balances agree, and where its credits pass the threshold, before a second
-//! operator has approved it. What the uploader took over alone in the last 24 hours counts towards the threshold, so
-//! that nobody passes it by cutting a file into parts. Then the lines of a file are taken over in one transaction: each
-//! is one payment, or an operator has to choose which. A line that names an order by its reference is credited
-//! afterwards, order by order, on the uploader's word.
+//! Nothing of a file counts before its balances agree. If its credits exceed the threshold, a second operator must
+//! approve it first. What the uploader took over alone in the last 24 hours counts towards the threshold, so that
+//! nobody avoids it by splitting a file. Then the lines of a file are taken over in one transaction: each gets its
+//! payment, or an operator has to choose one. A line that names an order by its reference is credited afterwards, order
+//! by order; the credit counts as the uploader's.
 
 mod by_rule;
 pub mod lines;
@@ -38,7 +38,7 @@ const LINES_NAMED: usize = 20;
 #[derive(Debug, Clone, Default)]
 pub struct Upload {
     pub account: Uuid,
-    /// The balances, where the file has none.
+    /// The balances, if the file has none.
     pub opening: Option<Decimal>,
     pub closing: Option<Decimal>,
     /// The opening balance is right, although it is not the last closing one of the account.
@@ -52,8 +52,7 @@ pub struct Imported {
     pub credited: u32,
 }
 
-/// Takes a file of a bank. A repeated upload of the same file finds the same statement, and continues what is left to
-/// do for it.
+/// Takes a file of a bank. A repeated upload of the same file finds the same statement, and continues unfinished work.
 ///
 /// # Errors
 /// 404; 422 `statement_unreadable`, `other_account`, `balances_disagree`, `confirm_gap` or `lines_on_record`, or for
@@ -78,7 +77,7 @@ pub async fn upload(
     let (opening, closing) = balances(upload, &read, account.currency)?;
     let sums = StatementSums::of(&read.lines, account.currency);
     require_agreement(opening, closing, sums)?;
-    // The days of balances may be fewer than those of the lines.
+    // The days of the balances may cover less than the days of the lines.
     let days = || read.lines.iter().map(|line| line.booked_on);
     let (from, to) = (days().fold(read.from, Ord::min), days().fold(read.to, Ord::max));
     let sha256 = Sha256::digest(file).to_vec();
@@ -92,10 +91,10 @@ pub async fn upload(
         let now = clock::now(conn).await?;
         require_past(&read, latest_day(now))?;
         let before = store::credits_on_own_word(conn, &actor, account.currency, counts_since(now)).await?;
-        // A file names no customer, so all of it counts as one customer's, too.
+        // A file names no customer, so its whole sum also counts as one customer's.
         let before = Moved { of_customer: before, in_all: before };
         let is_enough = app.settings.own_word.of_operator(account.currency).covers(sums.credits, before);
-        // A bank's id that an earlier file has with another day or amount may be the same money: two operators must
+        // If an earlier file has the same id with another day or amount, it may be the same money: two operators must
         // confirm that it is not.
         let again = store::says_ids_again(conn, account.id, &read.lines).await?;
         let alone = is_enough && !again;
@@ -133,11 +132,11 @@ pub async fn upload(
     Ok(made.map(|statement| Imported { statement, credited }))
 }
 
-/// Approves a file that waits, and takes over its lines. The operator who uploaded the statement cannot approve it.
+/// Approves a waiting file, and takes over its lines. The operator who uploaded the statement cannot approve it.
 ///
 /// # Errors
-/// 404; 409 `nothing_proposed` or `second_operator_needed`; 422 `confirm_gap` or `lines_on_record` where another file
-/// came between.
+/// 404; 409 `nothing_proposed` or `second_operator_needed`; 422 `confirm_gap` or `lines_on_record` if another file was
+/// taken over meanwhile.
 #[tracing::instrument(name = "bank_statements.approve", skip_all, fields(statement = %id))]
 pub async fn approve(app: &App, caller: &Caller, id: Uuid) -> Result<Imported, Error> {
     let actor = caller.actor();
@@ -162,7 +161,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid) -> Result<Imported, E
     Ok(Imported { statement, credited })
 }
 
-/// Withdraws a file that waits. Withdrawing it again changes nothing.
+/// Withdraws a waiting file. Withdrawing it again changes nothing.
 ///
 /// # Errors
 /// 404; 409 `nothing_proposed` when its lines were taken over.
@@ -232,7 +231,8 @@ fn require_waiting(statement: &BankStatement) -> Result<(), Error> {
     Err(Error::conflict(Code::NothingProposed, detail))
 }
 
-/// A file that names its account is one of this account. The name is its number, or an IBAN, which ends with it.
+/// Requires that the file belongs to this account, if the file names one. The name is the account's number, or an IBAN,
+/// which ends with the number.
 fn require_account(account: &BankAccount, read: &ReadStatement) -> Result<(), Error> {
     let Some(named) = &read.account else { return Ok(()) };
     let (named_form, number) = (normal_form(named), normal_form(&account.account_number));
@@ -249,7 +249,7 @@ fn balances(upload: &Upload, read: &ReadStatement, currency: Currency) -> Result
         let said = said.map_err(|error| Error::field(pointer, error.code(), error.to_string()))?;
         match (said, of_file) {
             (Some(said), Some(of_file)) if said != of_file => {
-                let detail = format!("must be left out, or be what the file says: {of_file}");
+                let detail = format!("must be absent, or equal to the file's: {of_file}");
                 Err(Error::field(pointer, Code::InvalidValue, detail))
             }
             (_, Some(balance)) | (Some(balance), None) => Ok(balance),
@@ -266,8 +266,8 @@ fn require_agreement(opening: Money, closing: Money, sums: StatementSums) -> Res
         return Ok(());
     }
     let detail = format!(
-        "{opening} and the {} lines of the file make {after}, and the file closes with {closing}; nothing of it is \
-         taken over",
+        "{opening} and the {} lines of the file add up to {after}, but the file closes with {closing}; nothing of it \
+         is taken over",
         sums.lines
     );
     Err(Error::Unprocessable { code: Code::BalancesDisagree, detail })
@@ -275,15 +275,15 @@ fn require_agreement(opening: Money, closing: Money, sums: StatementSums) -> Res
 
 fn require_past(read: &ReadStatement, latest: chrono::NaiveDate) -> Result<(), Error> {
     if read.from > read.to || read.to > latest {
-        let detail = format!("the file is of {} to {}, which are no days that have come", read.from, read.to);
+        let detail = format!("the file is of {} to {}, which is in the future", read.from, read.to);
         return Err(Error::Unprocessable { code: Code::StatementUnreadable, detail });
     }
     let Some(line) = read.lines.iter().find(|line| line.booked_on > latest) else { return Ok(()) };
-    let detail = format!("a line is booked on {}, which has not come anywhere", line.booked_on);
+    let detail = format!("a line is booked on {}, which is in the future in every time zone", line.booked_on);
     Err(Error::Unprocessable { code: Code::StatementUnreadable, detail })
 }
 
-/// A file that does not begin where the last one ended leaves something out, or says something twice.
+/// A file that does not begin where the last one ended omits something, or repeats something.
 async fn require_no_gap(conn: &mut Connection, statement: &BankStatement) -> Result<(), Error> {
     let last = store::last_applied(conn, statement.account).await?;
     let Some(last) = last.filter(|last| last.closing != statement.opening && !statement.confirmed_gap) else {
@@ -297,7 +297,7 @@ async fn require_no_gap(conn: &mut Connection, statement: &BankStatement) -> Res
     Err(Error::Unprocessable { code: Code::ConfirmGap, detail })
 }
 
-/// A recorded file that says a credit in other words than an earlier one would bring the same money again.
+/// If a file spelled a credit differently from an earlier file, the same money would be recorded twice.
 async fn require_no_repeats(conn: &mut Connection, statement: &BankStatement) -> Result<(), Error> {
     let on_record = bank_lines::credits_on_record(conn, statement).await?;
     if on_record.is_empty() {
@@ -310,8 +310,8 @@ async fn require_no_repeats(conn: &mut Connection, statement: &BankStatement) ->
     let Some((new, known)) = found.first() else { return Ok(()) };
     let numbers: Vec<String> = found.iter().take(LINES_NAMED).map(|(new, _)| new.n.to_string()).collect();
     let detail = format!(
-        "{} of the file's credits may be on record in other words (lines {}{}): line {} over {} of {} may be line {} \
-         of {}; nothing of the file is taken over; send these days as they were sent before",
+        "{} of the file's credits may already be recorded in other words (lines {}{}): line {} of {} on {} may be \
+         line {} of {}; nothing of the file is taken over; send these days in the same format and mapping as before",
         found.len(),
         numbers.join(", "),
         if found.len() > LINES_NAMED { ", …" } else { "" },

@@ -1,7 +1,7 @@
-//! Taking over the lines of a statement: each credit gets its payment, or waits for an operator who chooses.
+//! Takes over the lines of a statement: each credit gets its payment, or waits until an operator chooses one.
 //!
-//! All of this happens under the lock of the account. An operator's statement by hand takes the same lock, so each sees
-//! the other's payments.
+//! All of this happens under the lock of the account. When an operator states a transfer, the same lock is taken, so
+//! each side sees the other's payments.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -21,7 +21,7 @@ const NOT_APPLIED: &str = "a line of the bank's statement that serves no order y
 /// Takes over the lines of a recorded statement.
 ///
 /// # Errors
-/// 422 `confirm_gap` where the file begins where the last one ended, and has a line of an earlier file nevertheless.
+/// 422 `confirm_gap` if the file begins where the last one ended, and nevertheless has a line of an earlier file.
 pub(super) async fn take_over(
     conn: &mut Connection,
     app: &App,
@@ -41,7 +41,7 @@ pub(super) async fn take_over(
         );
         return Err(Error::Unprocessable { code: Code::ConfirmGap, detail });
     }
-    // A payment that fits a tied line, too, is nobody's alone, so all of them are looked at together.
+    // A payment may fit a tied line, too, so all of these lines are decided together.
     let mut lines = bank_lines::tied(conn, statement.account).await?;
     lines.extend(bank_lines::of_statement(conn, statement.id).await?);
     settle(conn, app, &lines, &statement.uploaded_by, now).await?;
@@ -49,8 +49,8 @@ pub(super) async fn take_over(
     Ok(())
 }
 
-/// Decides which payment each of these lines of one account is. A debit is no payment. The lines about which an
-/// operator has to choose are among them.
+/// Decides which payment belongs to each of these lines of one account. A debit has no payment. Lines that wait for a
+/// choice are included.
 ///
 /// # Errors
 /// Database errors.
@@ -75,11 +75,11 @@ pub(super) async fn settle(
     Ok(())
 }
 
-/// Binds a line to a payment that an operator stated. The bank knows what arrived, so the amount and the day of the
+/// Binds a line to a payment that an operator stated. The bank knows how much arrived, so the amount and the day of the
 /// file count.
 ///
 /// # Errors
-/// 409 `bank_transaction_used` when more of the payment is used than the line holds.
+/// 409 `bank_transaction_used` if more of the payment is used than the line's amount.
 pub(super) async fn bind(
     conn: &mut Connection,
     line: &BankLine,
@@ -94,7 +94,7 @@ pub(super) async fn bind(
         let (amount, used) = (line.line.amount, payment.applied + payment.unapplied_taken);
         if used > amount {
             let detail =
-                format!("the line holds {amount}, and {used} of the payment is used; reverse an approval first");
+                format!("the line is of {amount}, and {used} of the payment is used; reverse an approval first");
             return Err(Error::conflict(Code::BankTransactionUsed, detail));
         }
         payment.restate(amount, NOT_APPLIED);
@@ -133,7 +133,7 @@ pub(super) async fn new_payment(
     };
     let payment = Payment::unapplied(ProviderName::BankTransfer, &fact, None, NOT_APPLIED.to_owned(), now);
     if !payments::insert(conn, &payment).await? {
-        return Err(Error::Internal("a line that was not on record"));
+        return Err(Error::Internal("a line that was not recorded"));
     }
     let stated_id = said.bank_id.clone().filter(|_| identity.is_by_id());
     let transaction = BankTransaction {

@@ -1,6 +1,6 @@
 //! Changes of bank accounts that wait for a second operator.
 //!
-//! A change of the account that payers are shown diverts their money. So once any threshold of second operators is set,
+//! A change of the account that payers see diverts their money. So once any threshold of second operators is set,
 //! every change needs two. Without thresholds one operator is enough, as for everything else.
 
 use serde_json::json;
@@ -38,7 +38,7 @@ pub(super) async fn propose(conn: &mut Connection, caller: &Caller, account: Ban
     Ok(Changed::Proposed(change))
 }
 
-/// Approves a change, and makes it. The proposer cannot approve it.
+/// Approves a change, and carries it out. The proposer cannot approve it.
 ///
 /// # Errors
 /// 404; 409 `nothing_proposed`, `second_operator_needed` or `bank_account_exists`; 412 when the account has changed
@@ -71,7 +71,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid) -> Result<BankAccount
     .await
 }
 
-/// Withdraws a change. It is not made.
+/// Withdraws a change, which is then not carried out.
 ///
 /// # Errors
 /// 404; 409 `nothing_proposed`.

@@ -11,11 +11,11 @@ use crate::domain::id::IdKind;
 use crate::storage::catalogue::bank_accounts as store;
 use crate::storage::{Connection, StorageError, audit, events, orders};
 
-/// What became of a change.
+/// The result of a change.
 #[derive(Debug, Clone)]
 pub enum Changed {
     Saved(BankAccount),
-    /// It waits for a second operator. Payers are shown what they were shown before.
+    /// It waits for a second operator. Payers still see the version before.
     Proposed(BankAccountChange),
 }
 
@@ -33,7 +33,8 @@ pub(super) async fn replace(
     new: &BankAccount,
 ) -> Result<BankAccount, Error> {
     let value = store::update(conn, new).await.map_err(number_taken)?;
-    // A customer who looks at an order now sees that its account is closed; the stream tells those who look already.
+    // A customer who opens an order now sees that its account is closed; the stream informs those who already have it
+    // open.
     for order in orders::open_on_account(conn, current.id, current.version).await? {
         events::order_shown_anew(conn, order.id).await?;
     }

@@ -40,7 +40,7 @@ pub async fn list(app: &App) -> Result<Vec<BankAccount>, Error> {
     Ok(store::list(&mut *app.pool.get().await?).await?)
 }
 
-/// Adds an account, or proposes to add it where changes need two operators.
+/// Adds an account, or, if changes need two operators, proposes to add it.
 ///
 /// # Errors
 /// 409 `bank_account_exists`.
@@ -56,7 +56,7 @@ pub async fn create(app: &App, caller: &Caller, new: NewAccount) -> Result<Chang
     .await
 }
 
-/// Replaces an account, or proposes to replace it where changes need two operators. The version before is closed, and
+/// Replaces an account, or, if changes need two operators, proposes to replace it. The version before is closed, and
 /// open orders keep it. The currency cannot change, because orders refer to the account.
 ///
 /// # Errors

@@ -96,9 +96,9 @@ pub async fn replace(
     .await
 }
 
-/// Takes the bonus off an order that was closed, if another order of the customer names its once-only tier by now, and
-/// the bonus for the first top-up off an order that is not the first to complete. If another order takes the bonus at
-/// the same moment, a unique index runs this transaction again.
+/// Removes the bonus from a closed order if another order of the customer now names its once-only tier. Removes the
+/// bonus for the first top-up from an order that is not the first to complete. If another order takes the bonus at the
+/// same moment, a unique index runs this transaction again.
 ///
 /// # Errors
 /// Database errors.

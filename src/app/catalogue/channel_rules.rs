@@ -30,7 +30,7 @@ pub struct NewRule {
     pub rank: i32,
     pub recommended: bool,
     pub fee: Percent,
-    /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
+    /// Whether the payer pays the fee on top of the amount. Otherwise the fee is deducted from what is credited.
     pub fee_on_top: bool,
     /// Whether a refund gives the fee back.
     pub fee_refundable: bool,
@@ -64,7 +64,7 @@ pub async fn put(app: &App, caller: &Caller, expected: &Expected, new: NewRule) 
         expected.check(current.as_ref().map(|current| current.version))?;
         let value = match &current {
             Some(_) => store::update(conn, &new).await?,
-            // Another request created it since it was read.
+            // Another request has created it since then.
             None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
         };
         let record = AuditRecord::new(

@@ -91,7 +91,7 @@ pub async fn put(
         expected.check(current.as_ref().map(|current| current.version))?;
         let value = match &current {
             Some(_) => store::update(conn, &new).await?,
-            // Another request created it since it was read.
+            // Another request has created it since then.
             None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
         };
         let record =

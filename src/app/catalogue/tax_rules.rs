@@ -1,4 +1,4 @@
-//! Tax rules: what a top-up is taxed with, by the countries of seller and customer.
+//! Tax rules: how a top-up is taxed, by the countries of seller and customer.
 
 use chrono::DateTime;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ pub async fn list(app: &App) -> Result<Vec<TaxRule>, Error> {
 /// Creates or replaces a rule.
 ///
 /// # Errors
-/// 422 for terms that contradict themselves; 412 and 428 as [`Expected::check`].
+/// 422 for contradictory terms; 412 and 428 as [`Expected::check`].
 pub async fn put(
     app: &App,
     caller: &Caller,
@@ -45,7 +45,7 @@ pub async fn put(
         expected.check(current.as_ref().map(|current| current.version))?;
         let value = match &current {
             Some(_) => store::update(conn, &new).await?,
-            // Another request created it since it was read.
+            // Another request has created it since then.
             None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
         };
         let customer = key.customer.map_or("other", Country::code);

@@ -53,7 +53,7 @@ pub async fn put(
         expected.check(current.as_ref().map(|current| current.version))?;
         let value = match &current {
             Some(_) => store::update(conn, &new).await?,
-            // Another request created it since it was read.
+            // Another request has created it since then.
             None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
         };
         let record = AuditRecord::new(
@@ -67,8 +67,8 @@ pub async fn put(
     .await
 }
 
-/// The presets lie in the range, each once, and an order waits neither too short nor too long. `at` is the place of the
-/// options in the body.
+/// The presets must be in the range, each once, and an order must wait neither too short nor too long. `at` is the
+/// place of the options in the body.
 pub(super) fn check(new: &NewOptions, at: &str) -> Result<(), Error> {
     let mut problems = Problems::new();
     if !(30..=1440).contains(&new.order_ttl_minutes) {
@@ -80,7 +80,7 @@ pub(super) fn check(new: &NewOptions, at: &str) -> Result<(), Error> {
             problems.add(&pointer, Code::Duplicate, "is there already");
         }
         if *preset < new.minimum || *preset > new.maximum {
-            problems.add(&pointer, Code::OutOfRange, "must lie between minimum and maximum");
+            problems.add(&pointer, Code::OutOfRange, "must be between minimum and maximum");
         }
     }
     if new.minimum > new.maximum {

@@ -3,7 +3,8 @@
 //! Starting it twice changes nothing. Every step is a transaction of its own, and finds out from the books what is to
 //! do. So a process that stops between two steps loses nothing, and two processes never do the same step twice.
 //!
-//! Locks are taken in this order: order, payment, own word, wallets (all of the customer, by key), closing, payout.
+//! Locks are taken in this order: order, payment, the operator's lock (`own_word`), wallets (all of the customer, by
+//! key), closing, payout.
 
 mod steps;
 
@@ -28,25 +29,25 @@ use crate::domain::write_off::Owed;
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, audit, billing_profiles, clock, closings as store, ledger, payouts};
 
-/// A closing with what there is to know about it.
+/// A closing with all that operators see of it.
 #[derive(Debug, Clone)]
 pub struct ClosingView {
     pub closing: Closing,
     pub waits: Waits,
-    /// Without it the rest cannot be paid out; `None` where nothing is missing, or nothing is to be paid out.
+    /// What is missing before the rest can be paid out; `None` if nothing is missing, or nothing is to be paid out.
     pub missing: Option<MissingDetails>,
     /// What the account has that can be paid out, and what it owes: a sum for each currency that has one.
     pub left: Vec<Money>,
     pub owed: Vec<Money>,
     /// Newest first.
     pub payouts: Vec<Payout>,
-    /// When the rest can be paid out at the earliest.
+    /// The earliest time at which the rest can be paid out.
     pub payout_from: Option<DateTime<Utc>>,
 }
 
-/// Starts to close an account: from now on nothing goes out but by the closing. The first step is taken at once. An
-/// account that is being closed already stays so, with the first reason. If the operator who starts it may not move
-/// money, all refunds wait for a second operator.
+/// Starts to close an account: from now on only the closing moves money out. The first step is taken at once. If the
+/// account is being closed already, nothing changes, and the first reason stays. If the operator who starts it may not
+/// move money, all refunds wait for a second operator.
 ///
 /// # Errors
 /// 404 for an id of which nothing is known; 403 `own_account`.
@@ -85,11 +86,11 @@ pub async fn start(app: &App, caller: &Caller, customer: &CustomerId, reason: &s
     get(app, customer).await
 }
 
-/// Ends a closing that still waits; the account is as before, but for the orders that were cancelled and the refund
-/// requests that were refused.
+/// Ends a closing that still waits; the account is as before, except that orders were cancelled and refund requests
+/// refused.
 ///
 /// # Errors
-/// 404 for an account that is not being closed, such as one whose closing was withdrawn before; 409
+/// 404 for an account that is not being closed, for example because its closing was already withdrawn; 409
 /// `closing_moved_on`; 403 `own_account`.
 #[tracing::instrument(name = "closings.withdraw", skip_all, fields(customer = %customer))]
 pub async fn withdraw(app: &App, caller: &Caller, customer: &CustomerId, reason: &str) -> Result<Closing, Error> {
@@ -223,7 +224,7 @@ pub(in crate::app) async fn payout_from(
     Ok(store::last_contestable(conn, customer).await?.map(|last| last + days))
 }
 
-/// Writes to the audit log what became of a closing.
+/// Writes the change of a closing to the audit log.
 async fn record(conn: &mut Connection, actor: &str, action: &str, closing: &Closing) -> Result<(), Error> {
     let target = format!("closing:{}", IdKind::Closing.show(closing.id));
     let record = AuditRecord::new(actor, &format!("closing.{action}"), target).of(&closing.customer);

@@ -22,9 +22,9 @@ use crate::storage::{Connection, closings as store, grants, ledger, refunds as r
 
 /// How long one process has for the steps of a closing.
 const LEASE_SECONDS: i32 = 90;
-/// How long a closing rests that waits for something.
+/// How long a waiting closing rests.
 const PAUSE: Duration = Duration::minutes(1);
-/// The pause before the next look at a closing that waits for people, who have days for it.
+/// The pause before the next step of a closing that waits for people, who have days for it.
 const LONG_PAUSE: Duration = Duration::minutes(10);
 /// The most steps of one turn: a closing has three, and may be reopened meanwhile.
 const MOST: usize = 8;
@@ -76,8 +76,8 @@ async fn lock(conn: &mut Connection, known: &Closing) -> Result<Option<(Vec<Wall
 }
 
 /// Cancels the orders whose payment has not begun, and ends refund requests. When nothing is open any more, promotional
-/// credit is forfeited, the money is gathered in the main wallets, and nothing comes in from then on. All of that is
-/// one transaction, so what arrives is either there before, and goes back with the rest, or is kept unapplied.
+/// credit is forfeited, the money is moved to the main wallets, and the account takes no more money. All of that is one
+/// transaction. So money that arrives either comes before it, and goes back with the rest, or is kept unapplied.
 async fn leave_waiting(app: &App, known: &Closing, actor: &str) -> Result<bool, Error> {
     let open = store::open_orders(&mut *app.pool.get().await?, &known.customer).await?;
     for order in open {
@@ -106,7 +106,7 @@ async fn leave_waiting(app: &App, known: &Closing, actor: &str) -> Result<bool, 
     .await
 }
 
-/// Forfeits what there is of promotional credit, and gathers the money of an account that is being closed, in the
+/// Forfeits promotional credit, and moves the money of an account that is being closed to its main wallets, in the
 /// caller's transaction. Credit and money can come back later, too, by usage that is reversed or a refund that fails.
 ///
 /// # Errors
@@ -117,7 +117,7 @@ pub(in crate::app) async fn tidy(conn: &mut Connection, customer: &CustomerId) -
     gather(conn, customer).await
 }
 
-/// Forfeits promotional credit: it expires now, and its entries are those of any expiry.
+/// Forfeits promotional credit: it expires now, with ordinary expiry entries.
 async fn forfeit(conn: &mut Connection, wallets: &[Wallet], now: DateTime<Utc>) -> Result<(), Error> {
     let with_credit = || wallets.iter().filter(|wallet| wallet.granted().is_positive());
     for wallet in with_credit() {
@@ -132,8 +132,8 @@ async fn forfeit(conn: &mut Connection, wallets: &[Wallet], now: DateTime<Utc>) 
     Ok(())
 }
 
-/// Moves the money of products to the main wallet of its currency, and then pays with it what products owe, and what
-/// was written off before.
+/// Moves the money of products to the main wallet of its currency. Then it pays what products owe, and what was written
+/// off before.
 async fn gather(conn: &mut Connection, customer: &CustomerId) -> Result<(), Error> {
     let main = Product::main();
     let (wallets, _) = ledger::lock_all_wallets(conn, customer).await?;
@@ -158,9 +158,9 @@ async fn gather(conn: &mut Connection, customer: &CustomerId) -> Result<(), Erro
 }
 
 /// Refunds payments, newest first, each in a transaction of its own, and asks the companies afterwards. A refund that
-/// waits for a second operator stops the others, because its money is not taken yet. A payment in dispute for which the
-/// wallets have given nothing stops them, too: it cannot be refunded, and its money must not go by another payment
-/// meanwhile.
+/// waits for a second operator stops the others, because its money is not taken yet. A disputed payment for which the
+/// wallets have given nothing stops them, too: it cannot be refunded, and its money must not leave through another
+/// payment meanwhile.
 async fn refund(app: &App, known: &Closing, actor: &str) -> Result<bool, Error> {
     let starter = starter(known)?;
     refund_requests::end_for_closing(app, &known.customer, actor).await?;
@@ -197,8 +197,8 @@ async fn refund(app: &App, known: &Closing, actor: &str) -> Result<bool, Error> 
     finish(app, known, actor, Some(ClosingState::Payout)).await
 }
 
-/// Ends the closing where nothing is left and nothing is on its way, or goes on to `next` where something is left that
-/// no dispute may take.
+/// Ends the closing if nothing is left and nothing is on its way. Goes on to `next` if something is left that no
+/// dispute can take.
 async fn finish(app: &App, known: &Closing, actor: &str, next: Option<ClosingState>) -> Result<bool, Error> {
     transact(&app.pool, async |conn| {
         let Some((_, mut closing, now)) = lock(conn, known).await? else { return Ok(false) };
@@ -243,8 +243,8 @@ async fn rest(app: &App, known: &Closing, pause: Duration) -> Result<bool, Error
     .await
 }
 
-/// The operator who started a closing: its refunds count as moved by this operator, and wait for another one where this
-/// one could not have made them.
+/// The operator who started a closing: its refunds count as moved by this operator. If this operator could not have
+/// made a refund, it waits for another one.
 fn starter(closing: &Closing) -> Result<Caller, Error> {
     let subject = Actor::operator(&closing.started_by).ok_or(Error::Internal("an operator who closes"))?;
     let permission = if closing.starter_has_finance { Permission::Finance } else { Permission::Admin };

@@ -23,7 +23,7 @@ pub(super) const MAX_REVERSALS: i64 = 1_000;
 /// A usage, and what its reversals gave back of it.
 type ReversedUsage = (Entry, Vec<ReturnedMoney>);
 
-/// What one answer has read of a customer's history.
+/// The part of a customer's history that one answer has read.
 pub(super) struct History<'c> {
     pub customer: &'c CustomerId,
     /// By the wallet and the episode's `paid_in`.
@@ -58,7 +58,7 @@ impl<'c> History<'c> {
         Ok(episode)
     }
 
-    /// What each reversal of a usage gave back. `reversals` are the usage's first reversals, oldest first.
+    /// The parts that each reversal of a usage gave back. `reversals` are the usage's first reversals, oldest first.
     pub async fn returned_money(
         &mut self,
         conn: &mut Connection,

@@ -1,12 +1,12 @@
 //! Explains what paid for a deduction, and what a payment paid for.
 //!
 //! The rules, with a worked example and drawings, are in [`crate::domain::explain`]. Nothing is stored for an
-//! explanation: it is read from the ledger. Two use cases walk the same lines of money in opposite directions:
+//! explanation: it is read from the ledger. Two use cases follow the same lines of money in opposite directions:
 //!
-//! * [`what_paid_for`] begins at a debit and walks back, through transfers and reversals, to the entries with which the
+//! * [`what_paid_for`] begins at a debit and goes back, through transfers and reversals, to the entries with which the
 //!   money came to the customer. It reports whole origins, because an operator asks "which order paid for this?".
-//! * [`what_it_paid_for`] begins at a credit and walks one step forward, page by page, because a large top-up can have
-//!   paid for thousands of usages. Where the money went on to another entry, the item names that entry and the part of
+//! * [`what_it_paid_for`] begins at a credit and goes one step forward, page by page, because a large top-up can have
+//!   paid for thousands of usages. If the money went on to another entry, the item names that entry and the part of
 //!   it, and the caller asks there again.
 //!
 //! Every look-up is limited, so an explanation costs little however long the history is. An answer that a limit cut

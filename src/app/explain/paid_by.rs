@@ -1,4 +1,4 @@
-//! What paid for a debit: the way back from the money that it took to the credits with which that money came to the
+//! What paid for a debit: the way back from the money that it took to the credits that brought the money to the
 //! customer.
 
 use std::collections::HashMap;
@@ -41,12 +41,12 @@ pub struct PaidBy {
     pub debt_repaid: Money,
     /// How much of the debt reversals cancelled. This part was never repaid.
     pub debt_cancelled: Money,
-    /// Whether `credits` and `repaid_by` are complete, and each credit is the one with which the money came to the
+    /// Whether `credits` and `repaid_by` are complete, and each credit is the one that brought the money to the
     /// customer.
     pub complete: bool,
 }
 
-/// A grant, and what it paid of the debit.
+/// A grant, and how much of the debit it paid.
 #[derive(Debug)]
 pub struct PaidByGrant {
     pub id: Uuid,
@@ -54,7 +54,7 @@ pub struct PaidByGrant {
     pub reason: String,
 }
 
-/// The credit with which money came to the customer, and what it paid of the debit.
+/// The credit that brought money to the customer, and how much of the debit it paid.
 #[derive(Debug)]
 pub struct PaidByCredit {
     pub amount: Money,
@@ -134,7 +134,7 @@ async fn grants(conn: &mut Connection, customer: &CustomerId, entry: &Entry) -> 
 enum TracedMoney {
     /// A range of a wallet's line of paid money.
     Paid { wallet: Uuid, range: MoneyRange },
-    /// A part of what was repaid of the debt that a debit made.
+    /// A range of a debit's repaid debt.
     Repaid { debit: Box<Entry>, repaid: MoneyRange },
 }
 
@@ -147,7 +147,7 @@ impl TracedMoney {
     }
 }
 
-/// A part of what a credit brought.
+/// A range of what a credit brought.
 struct CreditPart {
     entry: Entry,
     /// Counted from the border between what repaid debt (below zero) and what came into the balance (above zero).
@@ -161,7 +161,7 @@ impl CreditPart {
     }
 }
 
-/// What a tracer has still to do.
+/// A task that a tracer still has to do.
 enum Task {
     /// Find the credits that brought this money.
     FindCredits(TracedMoney),
@@ -265,7 +265,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// The sources of a part of a credit that only moved on, as far as they are known. A credit with which money came
+    /// The sources of a part of a credit that only moved on, as far as they are known. A credit that brought the money
     /// to the customer has none.
     async fn sources_of(&mut self, conn: &mut Connection, credit: &CreditPart) -> Result<Vec<TracedMoney>, Error> {
         let entry = &credit.entry;

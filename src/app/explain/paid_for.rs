@@ -21,7 +21,7 @@ use crate::domain::wallet_key::WalletKey;
 use crate::storage::ledger::{self, explain as store};
 use crate::storage::{Connection, applications, transfers};
 
-/// One item names at most this many flows with which its money went on.
+/// One item names at most this many flows by which its money went on.
 const MAX_NEXT_FLOWS: usize = 100;
 
 /// A debit that the credit paid for, or whose debt it repaid.
@@ -35,11 +35,11 @@ pub struct PaidForItem {
     pub wallet: WalletKey,
     /// For a transfer: the transfer in of the other wallet.
     pub transferred_to: Option<FlowId>,
-    /// The flows with which this money went on: a transfer in, or reversals that gave it back.
+    /// The flows by which this money went on: a transfer in, or reversals that gave it back.
     pub went_on: Vec<NextFlow>,
 }
 
-/// A flow with which money went on. A question about this part of it continues the way.
+/// A flow by which money went on. A question about this part of the flow follows the money further.
 #[derive(Debug, Clone, Copy)]
 pub struct NextFlow {
     pub to: FlowId,
@@ -51,9 +51,9 @@ pub struct NextFlow {
 pub struct PaidForPage {
     /// Newest first.
     pub items: Vec<PaidForItem>,
-    /// The page before this one lies above this number; `None` on the first page.
+    /// The page before this one is above this number; `None` on the first page.
     pub previous: Option<i64>,
-    /// The next page lies below this number; `None` on the last page.
+    /// The next page is below this number; `None` on the last page.
     pub next: Option<i64>,
     /// False in three cases. Some of it is not known: there were too many changes of debt or reversals, or a reversal
     /// that cannot be explained. Or the credit returned promotional credit to grants (a reversal, a restored bonus):
@@ -173,7 +173,7 @@ fn is_usage(entry: &Entry) -> bool {
     matches!(entry.label.kind(), EntryKind::Usage | EntryKind::Capture)
 }
 
-/// The flows with which the money of one use went on.
+/// The flows by which the money of one use went on.
 fn next_flows(debit: &Entry, used: &CreditUse, arrival: Option<FlowId>, returned: &[ReturnedMoney]) -> Vec<NextFlow> {
     if let (Some(to), Some(debited), CreditUse::Paid(part)) = (arrival, MoneyRange::debited_by(debit), used) {
         return vec![NextFlow { to, part: part.shift(-debited.from) }];

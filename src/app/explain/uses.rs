@@ -41,12 +41,12 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
-    /// Whether the list is read from its end, so from lower numbers to higher ones.
+    /// Whether the list is read backwards, from lower numbers to higher ones.
     pub(super) fn is_backwards(&self) -> bool {
         matches!(self.page.place, Place::Before(_))
     }
 
-    /// The numbers of all entries that may be on the page, of those between two numbers.
+    /// The numbers between two limits that may be on the page.
     fn within(&self, first: i64, last: i64) -> (i64, i64) {
         match self.page.place {
             Place::Start => (first, last),
@@ -55,7 +55,7 @@ impl PageRequest {
         }
     }
 
-    /// Where a page begins whose first entry, as it is read, has this number.
+    /// The place where a page begins whose first entry in reading order has this number.
     fn place_of(&self, first: i64) -> i64 {
         if self.is_backwards() { first - 1 } else { first + 1 }
     }
@@ -79,7 +79,7 @@ pub(super) enum CreditUse {
 #[derive(Default)]
 pub(super) struct UsesPage {
     pub uses: Vec<(Entry, CreditUse)>,
-    /// Where the page begins that is read after this one.
+    /// The place where the next page in reading order begins.
     pub goes_on: Option<i64>,
     pub complete: bool,
 }
@@ -101,8 +101,8 @@ pub(super) async fn uses_of_money(
         border = -credit.debt;
         if credit.label.kind() == EntryKind::Reversal {
             if !complete {
-                // The debt that the reversal cancelled is not money that it brought. How much that was is not known, so
-                // no position on the reversal's line is known either.
+                // The debt that the reversal cancelled is not money that it brought. That amount is unknown, so no
+                // position on the reversal's line is known either.
                 return Ok(UsesPage::default());
             }
             border -= debts.cancelled_by(credit.seq);
@@ -133,7 +133,7 @@ pub(super) async fn uses_of_money(
     Ok(page)
 }
 
-/// The debits whose debt the credit repaid: at most so many.
+/// The debits whose debt the credit repaid, at most `limit`.
 async fn uses_of_debts(
     conn: &mut Connection,
     customer: &CustomerId,
@@ -171,7 +171,7 @@ async fn uses_of_debts(
     Ok(page)
 }
 
-/// The debits that took a range of a wallet's paid money: at most so many.
+/// The debits that took a range of a wallet's paid money, at most `limit`.
 async fn uses_of_range(
     conn: &mut Connection,
     customer: &CustomerId,
@@ -211,10 +211,10 @@ async fn uses_of_range(
     Ok(UsesPage { uses, goes_on: (low <= high).then(|| request.place_of(unread)), complete: true })
 }
 
-/// How many entries one page looks at to find those that used a grant.
+/// How many entries one page searches for those that used a grant.
 const WALK: i64 = 50_000;
 
-/// The debits that used a grant. A page may be shorter than asked for although more follows.
+/// The debits that used a grant. A page may be shorter than its limit although more follows.
 pub(super) async fn uses_of_grant(
     conn: &mut Connection,
     customer: &CustomerId,

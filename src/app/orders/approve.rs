@@ -27,9 +27,9 @@ pub struct Approved {
     pub awaiting_second: bool,
 }
 
-/// Approves a bank transfer and credits what arrived. Where a second operator is needed, it records a proposal until he
-/// states the same; until then the proposer may state something else. One line of the bank's statement is credited
-/// once, however its id is written, and for whatever orders it is stated.
+/// Approves a bank transfer and credits what arrived. If a second operator is needed, it records a proposal until that
+/// operator states the same; until then the proposer may state something else. One line of the bank's statement is
+/// credited once, however its id is written, and for whatever orders it is stated.
 ///
 /// # Errors
 /// 403 `own_account`; 404; 409 `order_already_completed`, `order_not_open`, `second_operator_needed`,
@@ -72,7 +72,7 @@ pub async fn approve(
 
 fn check_state(order: &Order, statement: &StatedTransfer) -> Result<(), Error> {
     if order.channel != Channel::BankTransfer {
-        return Err(Error::conflict(Code::NotABankTransfer, "only bank transfers are approved by hand"));
+        return Err(Error::conflict(Code::NotABankTransfer, "only bank transfers are approved by operators"));
     }
     match order.status() {
         OrderStatus::Completed => {
@@ -100,13 +100,13 @@ async fn read_line(conn: &mut Connection, order: &Order, statement: &StatedTrans
         .await?
         .ok_or_else(|| Error::field("/bank_account_id", Code::Unknown, "is not one of our bank accounts"))?;
     if known.currency != order.currency() {
-        return Err(Error::field("/bank_account_id", Code::CurrencyMismatch, "is in another currency than the order"));
+        return Err(Error::field("/bank_account_id", Code::CurrencyMismatch, "has another currency than the order"));
     }
     bank_transactions::lock_account(conn, account).await?;
     Ok(stated)
 }
 
-/// Records the first operator's statement, and credits it where no second operator is needed.
+/// Records the first operator's statement, and credits it if no second operator is needed.
 async fn propose(
     conn: &mut Connection,
     app: &App,
@@ -153,7 +153,7 @@ pub(super) async fn wait_for_second(
     Ok(orders::add_to_timeline(conn, order, "approval_proposed", actor, Some(&reason)).await?)
 }
 
-/// Puts another statement in the place of the proposer's own. It waits for a second operator, too.
+/// Replaces the proposer's statement by another one. It waits for a second operator, too.
 async fn replace(
     conn: &mut Connection,
     app: &App,
@@ -189,7 +189,7 @@ async fn confirm(
     actor: &str,
 ) -> Result<(), Error> {
     if !proposal.agrees_with(stated) {
-        let detail = format!("{}; state the same, withdraw it, or reject the order", describe(&proposal));
+        let detail = format!("{}; state the same, withdraw the proposal, or reject the order", describe(&proposal));
         return Err(Error::conflict(Code::ApprovalMismatch, detail));
     }
     proposal.confirmed = proposal.confirmed.or(statement.confirmed);
@@ -197,7 +197,7 @@ async fn confirm(
     credit(conn, app, order, &mut proposal, found, actor).await
 }
 
-/// What a proposal states, for an operator who states something else.
+/// What a proposal states, for the answer to an operator who states something else.
 fn describe(proposal: &Approval) -> String {
     let line = &proposal.line;
     let mut text = format!(

@@ -1,4 +1,4 @@
-//! Asking providers about orders without a request: a lost notification costs minutes, not a support ticket.
+//! A worker asks providers about orders, so a lost notification costs minutes, not a support ticket.
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -10,7 +10,7 @@ use crate::storage::clock;
 use crate::storage::orders;
 use crate::storage::transaction::transact;
 
-/// For how long the other processes leave a claimed order alone.
+/// For how long other processes do not take a claimed order.
 const LEASE_SECONDS: i32 = 120;
 
 /// Claims the orders whose next question is due, at most `limit`. No other process gets them meanwhile.

@@ -1,4 +1,4 @@
-//! The bank account of an order: the version that its payer was shown, and another one when that is closed.
+//! The bank account of an order: the version that its payer was shown, and another account once that is closed.
 
 use uuid::Uuid;
 
@@ -23,9 +23,9 @@ pub async fn shown(app: &App, order: &Order) -> Result<Option<AccountVersion>, E
     version_of(&mut conn, order).await
 }
 
-/// Gives an order whose account was closed the account that takes transfers now: the same one in its new version, or
-/// else the first active one of the currency. Nobody but the payer asks for it, so no order changes its account
-/// silently. An order whose account is open keeps it.
+/// Gives an order whose account was closed the account that takes transfers now: the same account in its new version,
+/// or else the first active one of the currency. Only the payer requests it, so no order changes its account silently.
+/// An order whose account is open keeps it.
 ///
 /// # Errors
 /// 404; 409 `not_a_bank_transfer`, `order_not_open`, or `bank_account_closed` when no account takes transfers.

@@ -1,5 +1,5 @@
-//! The credit of an order by a line of the bank's file that names its reference. No person looks at such a credit, so
-//! the rule is narrow: anything unusual is left for an operator.
+//! The credit of an order by a line of the bank's file that names its reference. No person checks such a credit, so the
+//! rule is narrow: anything unusual is left for an operator.
 
 use uuid::Uuid;
 
@@ -16,8 +16,8 @@ use crate::storage::{approvals, bank_transactions, clock, orders, payments};
 const NOTE: &str = "by rule: the bank's line names the order by its reference";
 
 /// Credits an order with the whole payment of a line of the bank's file. `second` is the operator who approved the file
-/// that another one uploaded. Returns false and changes nothing when an operator must decide, or has decided. Where the
-/// uploader's word is not enough, the credit waits for a second operator, as any other approval does.
+/// that another one uploaded. Returns false and changes nothing when an operator must decide, or has decided. If the
+/// uploader cannot decide alone, the credit waits for a second operator, as any other approval does.
 ///
 /// # Errors
 /// A refusal of the ledger; database errors.
@@ -45,7 +45,7 @@ pub(in crate::app) async fn credit_order(
             && received.is_positive()
             && received.currency() == order.currency()
             && !line.amount_is_open
-            // A second line under one id of the bank may be the first one again.
+            // A second line with the same bank id may be the first line again.
             && (line.n == 1 || !line.identity.is_by_id())
             && !is_surprising(order.payable, received, app.settings.confirm_difference_above);
         if !is_usual {

@@ -38,13 +38,13 @@ pub struct NewOrder {
     pub channel: Channel,
     /// The main wallet, or the product to top up.
     pub product: Product,
-    /// The agreement that the customer has read; `None` for the one that is in force.
+    /// The agreement that the customer has read; `None` for the active one.
     pub agreement_version: Option<String>,
-    /// The quote that fixes the price; `None` for the price of now.
+    /// The quote that fixes the price; `None` for the current price.
     pub quote: Option<String>,
-    /// What the wallet gets, as the customer was shown; `None` for what it gets now.
+    /// What the wallet gets, as the customer was shown; `None` for the current price.
     pub expected_credited: Option<Money>,
-    /// What the payer pays, as the customer was shown; `None` for what it is now.
+    /// What the payer pays, as the customer was shown; `None` for the current price.
     pub expected_payable: Option<Money>,
     pub return_url: Option<String>,
     pub card_flow: Option<CardFlow>,
@@ -57,7 +57,7 @@ pub struct NewOrder {
 }
 
 /// Creates an order and starts its payment. The order is committed before the provider is called. A repetition with the
-/// same key finds the order and continues a call that was cut off.
+/// same key finds the order and continues an interrupted call.
 ///
 /// # Errors
 /// 422 with every broken rule, `billing_profile_required` or `agreement_not_published`; 409 `too_many_open_orders`,
@@ -101,7 +101,7 @@ pub async fn create(
     Ok(Made { value: view(&mut conn, order).await?, replayed: made.replayed })
 }
 
-/// Prices the order by what is offered to its customer. Every field that the offer refuses is named. An operator can
+/// Prices the order by the customer's offer. Every field that the offer refuses is named. An operator can
 /// order less than customers can, for money that has arrived.
 async fn price(conn: &mut Connection, app: &App, new: &NewOrder, caller: &Caller) -> Result<(Offer, Price), Error> {
     let currency = new.amount.currency();
@@ -149,8 +149,8 @@ async fn price(conn: &mut Connection, app: &App, new: &NewOrder, caller: &Caller
     Ok((offer, price))
 }
 
-/// Requires that agreement and price are still those that the customer was shown, where the request names them: an
-/// order is evidence of a consent.
+/// If the request names agreement and price, requires that they are still those that the customer was shown: an order
+/// is evidence of a consent.
 fn require_what_was_shown(new: &NewOrder, offer: &Offer, price: &Price) -> Result<(), Error> {
     let Some(agreement) = &offer.agreement else {
         return Err(Error::Unprocessable {
@@ -159,7 +159,7 @@ fn require_what_was_shown(new: &NewOrder, offer: &Offer, price: &Price) -> Resul
         });
     };
     if new.agreement_version.as_ref().is_some_and(|read| *read != agreement.version) {
-        let detail = format!("the agreement in force is {}; the customer has to accept that one", agreement.version);
+        let detail = format!("the active agreement is {}; the customer has to accept that one", agreement.version);
         return Err(Error::conflict(Code::AgreementChanged, detail));
     }
     if new.expected_credited.is_some_and(|expected| expected != price.credited) {
@@ -196,8 +196,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         _ => Duration::minutes(i64::from(offer.options.order_ttl_minutes)),
     };
     let days = offer.rule(new.channel).and_then(|rule| rule.processing_days);
-    // A worker asks for the first time when an ordinary payer has had time to pay. Nobody can be asked about a bank
-    // transfer.
+    // A worker first asks once an ordinary payer has had time to pay. About a bank transfer there is no company to ask.
     let asks = provider.is_some_and(|provider| provider.capabilities().notifies);
     Ok(Order {
         id: Uuid::now_v7(),

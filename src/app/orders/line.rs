@@ -1,5 +1,5 @@
-//! The line of a bank statement that an operator states: its place among the lines on record, what he has to confirm,
-//! and the payment that stands for it.
+//! The line of a bank statement that an operator states: its place among the recorded lines, what the operator has to
+//! confirm, and its payment.
 //!
 //! Everything here happens under the lock of our bank account, so that two operators who state the same transfer see
 //! each other's lines.
@@ -26,7 +26,7 @@ use crate::storage::{Connection, bank_lines, bank_transactions, payments};
 pub struct StatedTransfer {
     /// The part that serves the order, in the order's currency.
     pub received_amount: Decimal,
-    /// All that arrived by the line, where that is more than what serves the order.
+    /// The whole amount of the line, if that is more than what serves the order.
     pub transaction_amount: Option<Decimal>,
     pub bank_transaction_id: String,
     /// The identity of a line of the bank's file. When absent, what the operator states identifies the line.
@@ -34,9 +34,9 @@ pub struct StatedTransfer {
     /// Our account on which it arrived. When absent, it is the order's account.
     pub bank_account_id: Option<Uuid>,
     pub received_on: NaiveDate,
-    /// Who sent it, as the bank says.
+    /// Who sent it, according to the bank.
     pub remitter_name: Option<String>,
-    /// It is another line than the one on record under the same id.
+    /// It is another line than the recorded one with the same id.
     pub another_line: bool,
     pub confirmed: Confirmed,
     pub note: Option<String>,
@@ -47,7 +47,7 @@ pub struct StatedTransfer {
 /// Reads the line that an operator states for an order, on one of our accounts.
 ///
 /// # Errors
-/// 422 for an impossible amount, a day that has not come anywhere, or a line without id and remitter.
+/// 422 for an impossible amount, a day that is in the future in every time zone, or a line without id and remitter.
 pub(super) fn read(
     order: &Order,
     account: Uuid,
@@ -63,7 +63,7 @@ pub(super) fn read(
     let amount = statement.transaction_amount.map(|amount| money("/transaction_amount", amount)).transpose()?;
     let latest = latest_day(now);
     if statement.received_on > latest {
-        let detail = format!("must not lie in the future; the day is at most {latest}");
+        let detail = format!("must not be in the future; the day is at most {latest}");
         return Err(Error::field("/received_on", Code::InTheFuture, detail));
     }
     let (id, remitter) = (&statement.bank_transaction_id, statement.remitter_name.as_deref());
@@ -75,7 +75,7 @@ pub(super) fn read(
         NoIdentity::RemitterNeeded => Error::field(
             "/remitter_name",
             Code::Required,
-            "is required where the bank's id is a placeholder: day, amount and remitter identify the transfer",
+            "is required if the bank's id is a placeholder: day, amount and remitter identify the transfer",
         ),
         NoIdentity::TooLong => Error::field("/bank_transaction_id", Code::Length, "is too long in its normal form"),
     })?;
@@ -96,8 +96,8 @@ pub(super) fn read(
 ///
 /// # Errors
 /// 409 `bank_transaction_used` or `bank_line_tied`; 422 `another_line`, `confirm_difference` or
-/// `confirm_not_duplicate`, which names the other payment and its order; 422 for an amount that does not fit the line
-/// on record.
+/// `confirm_not_duplicate`, which names the other payment and its order; 422 for an amount that does not fit the
+/// recorded line.
 pub(super) async fn find_place(
     conn: &mut Connection,
     app: &App,
@@ -106,10 +106,8 @@ pub(super) async fn find_place(
     confirmed: Confirmed,
 ) -> Result<LinePlace, Error> {
     if bank_lines::is_tied(conn, line.account, &line.identity).await? {
-        let detail = format!(
-            "the bank's statement has {}, and several payments fit it; say first which one it is",
-            line.stated_id
-        );
+        let detail =
+            format!("the bank's statement has {}, and several payments fit it; choose one first", line.stated_id);
         return Err(Error::conflict(Code::BankLineTied, detail));
     }
     let known = bank_transactions::lock_lines(conn, line.account, &line.identity).await?;
@@ -121,7 +119,7 @@ pub(super) async fn find_place(
         return Err(Error::Unprocessable {
             code: Code::ConfirmDifference,
             detail: format!(
-                "{} arrived for an order over {}; send \"confirm_difference\": true if that is right",
+                "{} arrived for an order of {}; send \"confirm_difference\": true if that is right",
                 line.received, order.payable
             ),
         });
@@ -134,7 +132,7 @@ pub(super) async fn find_place(
     Ok(found)
 }
 
-/// The normal form of who paid: as stated, or else as the order declares.
+/// The normal form of the payer's name: as stated, or else as the order declares.
 fn payer(order: &Order, line: &StatedLine) -> String {
     let declared = || order.remitter.as_ref().map(|remitter| remitter.name.as_str());
     line.remitter.as_deref().or_else(declared).map(normal_form).unwrap_or_default()
@@ -154,7 +152,7 @@ async fn require_no_duplicate(
     };
     let serves = describe_orders(conn, other, amount).await?;
     let detail = format!(
-        "{amount} of this or a like payer is on record already: {} ({stated_id}), which {serves}; send \
+        "{amount} of this or a similar payer is already recorded: {} ({stated_id}), which {serves}; send \
          \"confirm_not_duplicate\": true if this is another transfer",
         IdKind::Payment.show(other)
     );
@@ -187,7 +185,7 @@ async fn refusal(conn: &mut Connection, why: Misplaced, known: &[(BankTransactio
             let serves = describe_orders(conn, id, line.amount).await?;
             let remitter = line.remitter.as_ref().map(|name| format!(" from {name}")).unwrap_or_default();
             let detail = format!(
-                "bank transaction {} is on record as received on {}{remitter}, and {serves}; correct the figures, or \
+                "bank transaction {} is recorded as received on {}{remitter}, and {serves}; correct the figures, or \
                  send \"another_line\": true if the bank shows another line with this id",
                 line.stated_id, line.received_on
             );
@@ -195,23 +193,23 @@ async fn refusal(conn: &mut Connection, why: Misplaced, known: &[(BankTransactio
         }
         Misplaced::Amount => {
             let on_record = known.first().map(|(line, used)| {
-                format!("; {} is on record, of which {} is used", line.amount, used.applied + used.unapplied_taken)
+                format!("; {} is recorded, of which {} is used", line.amount, used.applied + used.unapplied_taken)
             });
             let detail = format!(
-                "must be all that arrived by this transfer, and at least what is used of it{}",
+                "must be the whole amount of this transfer, and at least what is used of it{}",
                 on_record.unwrap_or_default()
             );
             Error::field("/transaction_amount", Code::OutOfRange, detail)
         }
         Misplaced::NoFirstLine => {
-            let detail = "is for a second line with an id that is on record; there is no first line with this id";
+            let detail = "is for a second line with a recorded id; there is no first line with this id";
             Error::field("/another_line", Code::Unknown, detail)
         }
     })
 }
 
-/// Records the payment of a placed line with the received part counted as applied, or takes that part of the payment
-/// that is on record.
+/// Records the payment of a placed line with the received part counted as applied, or takes that part from the recorded
+/// payment.
 ///
 /// # Errors
 /// Database errors.
@@ -249,13 +247,13 @@ pub(super) async fn record_payment(
             let mut payment = Payment::unapplied(ProviderName::BankTransfer, &fact, Some(order.id), String::new(), now);
             payment.apply(line.received);
             if !payments::insert(conn, &payment).await? {
-                return Err(Error::Internal("a line that was not on record"));
+                return Err(Error::Internal("a line that was not recorded"));
             }
             bank_transactions::insert(conn, &stated(payment.id, n, amount)).await?;
             Ok(payment)
         }
         LinePlace::Known { payment_id, amount } => {
-            let missing = || Error::Internal("the payment of a line on record");
+            let missing = || Error::Internal("the payment of a recorded line");
             let (known, _) = bank_transactions::lock(conn, payment_id).await?.ok_or_else(missing)?;
             let mut payment = payments::lock_by_id(conn, payment_id).await?.ok_or_else(missing)?;
             payment.restate(amount, "");

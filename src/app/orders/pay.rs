@@ -23,12 +23,12 @@ const LEASE_SECONDS: i32 = 3;
 /// How often a lease is renewed while the provider is being called.
 const RENEWED_EVERY: Duration = Duration::from_secs(1);
 
-/// Calls the provider for an [`unanswered`] attempt of an order. A call that was cut off is repeated with the same
-/// request and the same key, so it makes the same payment.
+/// Calls the provider for an [`unanswered`] attempt of an order. An interrupted call is repeated with the same request
+/// and the same key, so it makes the same payment.
 ///
-/// While the provider is being called, the request has a lease on the attempt, and renews it every second. A lease that
-/// is renewed ends a moment after its owner does, whichever process that was. A lock of a session would end as soon,
-/// but would keep a connection of the pool for as long as the company takes.
+/// While the provider is being called, the request has a lease on the attempt, and renews it every second. If its owner
+/// ends, a lease ends a moment later, whichever process owned it. A session's lock would end just as soon, but would
+/// occupy a connection of the pool for as long as the company takes.
 ///
 /// # Errors
 /// 409 while another request is calling. Errors of the provider: a final refusal makes the order fail; after any other
@@ -99,8 +99,8 @@ impl<'a> Held<'a> {
         self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Renews the lease while `call` runs. A renewal that is under way when the call ends is awaited: dropped, it could
-    /// leave a lease that is not known here and cannot be given back.
+    /// Renews the lease while `call` runs. If a renewal is in progress when the call ends, it is awaited: dropping it
+    /// could leave a lease that nothing here knows and gives back.
     async fn during<T>(&self, call: impl Future<Output = T>) -> T {
         let ended = Notify::new();
         let calling = async {
@@ -113,7 +113,7 @@ impl<'a> Held<'a> {
 
     async fn renew_until(&self, ended: &Notify) {
         while tokio::time::timeout(RENEWED_EVERY, ended.notified()).await.is_err() {
-            // A call whose lease was lost is harmless: another one sends the same request with the same key.
+            // A call whose lease was lost is harmless: the new owner sends the same request with the same key.
             if let Err(error) = self.renew_once().await {
                 tracing::warn!(%error, "The lease on a call to a payment company was not renewed");
             }
@@ -168,7 +168,7 @@ async fn record_failure(app: &App, order: &Order, error: &ProviderError) -> Resu
     .await
 }
 
-/// Stores the provider's answer. A reference that another attempt has cannot be the answer to this one.
+/// Stores the provider's answer. A reference of another attempt cannot be the answer to this one.
 async fn keep(app: &App, order: &Order, attempt: &Attempt, created: &Created, actor: &str) -> Result<Order, Error> {
     let kept = transact(&app.pool, async |conn| {
         let order = orders::lock(conn, order.id).await?.ok_or(Error::Internal("the order that is being paid"))?;

@@ -31,27 +31,28 @@ pub struct OrderView {
     pub order: Order,
     /// `None` once the payer has nothing to do.
     pub next_action: Option<NextAction>,
-    /// PayPal's id of the order, for the buttons of its JavaScript SDK; `None` where the next action is not at PayPal.
+    /// The order's id at PayPal, for the buttons of PayPal's JavaScript SDK; `None` if the next action is not at
+    /// PayPal.
     pub paypal_order_id: Option<String>,
     pub timeline: Vec<TimelineEntry>,
     /// What operators stated about a bank transfer. Only they see it.
     pub approval: Option<Approval>,
     /// The reversal of that approval, proposed or booked. Only operators see it.
     pub reversal: Option<Adjustment>,
-    /// What arrived of the money of an order that waits for the rest: a sum for each currency.
+    /// How much has arrived for an order that waits for the rest: a sum for each currency.
     pub arrived: Vec<Money>,
     /// The payments that name the order or serve it. Only operators see them.
     pub payments: Vec<OrderPayment>,
     /// The most that the payer would get by a refund now; `None` for an order that cannot be refunded.
     pub refundable: Option<Money>,
-    /// The remitter of a bank transfer against the billing profile; `None` where there is nothing to compare.
+    /// The remitter of a bank transfer compared with the billing profile; `None` if there is nothing to compare.
     pub remitter_check: Option<RemitterCheck>,
     /// The proofs of a bank transfer.
     pub slips: Vec<TransferSlip>,
 }
 
-/// Reads an order with its timeline. A customer reads own orders only. Services and operators who name no customer read
-/// any order.
+/// Reads an order with its timeline. A customer reads only the customer's own orders. Services and operators who name
+/// no customer read any order.
 ///
 /// # Errors
 /// 404 when the order does not exist or belongs to another customer.
@@ -132,7 +133,7 @@ async fn whole_view(conn: &mut Connection, order: Order) -> Result<OrderView, Er
     })
 }
 
-/// The view with the payments, with what operators stated about a bank transfer, and with the timeline as it is.
+/// The view with the payments, with what operators stated about a bank transfer, and with the complete timeline.
 ///
 /// # Errors
 /// Database errors.
@@ -170,7 +171,7 @@ pub async fn next_steps(app: &App, listed: &[Order]) -> Result<HashMap<Uuid, Nex
     for order in waiting {
         let attempt = attempts.iter().find(|attempt| attempt.order_id == order.id);
         let Some(action) = next_action(order, attempt) else { continue };
-        // Most orders of a page show the same account.
+        // Most orders of a page name the same account.
         let known = order.bank_account_id.zip(order.bank_account_version);
         let account = match known.filter(|_| matches!(action, NextAction::BankTransfer)) {
             None => None,
@@ -187,7 +188,7 @@ pub async fn next_steps(app: &App, listed: &[Order]) -> Result<HashMap<Uuid, Nex
     Ok(steps)
 }
 
-/// PayPal's id of the order that an attempt has made there.
+/// The id of the order that an attempt has made at PayPal.
 fn paypal_order(attempt: &Attempt) -> Option<String> {
     attempt.provider_reference.clone().filter(|_| attempt.provider == ProviderName::PayPal)
 }
@@ -272,7 +273,7 @@ pub async fn verify(
     get(app, caller, customer, id).await
 }
 
-/// The order from which a payer's browser returns, found by its id or by the provider's reference. It must be an order
+/// The order whose payer's browser returns, found by its id or by the provider's reference. It must be an order
 /// of this provider.
 ///
 /// # Errors

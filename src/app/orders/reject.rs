@@ -52,8 +52,8 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
     view_for_operator(&mut conn, order).await
 }
 
-/// Withdraws what waits for a second operator: the statement that a transfer arrived, or the reversal of an approval.
-/// An order that waited for the second operator waits for its money again.
+/// Withdraws a proposal that waits for a second operator: the statement that a transfer arrived, or the reversal of an
+/// approval. An order that waited for the second operator waits for its money again.
 ///
 /// # Errors
 /// 404; 409 `not_a_bank_transfer`; 409 `nothing_proposed` when nothing waits.

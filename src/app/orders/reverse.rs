@@ -118,7 +118,8 @@ pub async fn reverse(
 
 async fn check_state(conn: &mut Connection, order: &Order) -> Result<(), Error> {
     if order.channel != Channel::BankTransfer {
-        return Err(Error::conflict(Code::NotABankTransfer, "only bank transfers are approved, and reversed, by hand"));
+        let reason = "only bank transfers are approved, and reversed, by operators";
+        return Err(Error::conflict(Code::NotABankTransfer, reason));
     }
     if order.status() != OrderStatus::Completed {
         return Err(Error::conflict(Code::OrderNotCompleted, format!("the order is {}", order.status())));

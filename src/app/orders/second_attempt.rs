@@ -1,4 +1,4 @@
-//! A second attempt for an order whose first one can never be paid.
+//! A second attempt for an order whose first attempt can never be paid.
 
 use super::pay;
 use crate::app::{App, Error};
@@ -10,11 +10,11 @@ use crate::storage::transaction::transact;
 use crate::storage::{attempts, clock, orders};
 
 /// Starts the payment of an order ([`pay::start`]), unless its attempt has been answered before. If the company returns
-/// a stored error for the attempt, and would do so whenever the request is repeated, the next attempt is sent at once,
-/// with a new key.
+/// a stored error for the attempt, and would return it for every repetition, the next attempt is sent at once, with a
+/// new key.
 ///
-/// The first attempt is known dead: its answer, and so its payment page, never reached us, and nobody else has it.
-/// Should money arrive for it nevertheless, our marks name the order.
+/// The first attempt cannot be paid: its answer, and so its payment page, never reached us or anybody else. If money
+/// arrives for it nevertheless, our marks name the order.
 ///
 /// # Errors
 /// As [`pay::start`].
@@ -33,8 +33,8 @@ pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
     }
 }
 
-/// Ends the attempt that was tried and adds the next one, unless another request has done that. Returns false when
-/// there is none to go on with: the order was closed, or the attempt was answered after all.
+/// Ends the attempt that was tried and adds the next one, unless another request has done that. Returns false if there
+/// is no attempt to continue with: the order was closed, or the attempt was answered meanwhile.
 async fn replace(app: &App, order: &Order, tried: i32) -> Result<bool, Error> {
     transact(&app.pool, async |conn| {
         let order = orders::lock(conn, order.id).await?.ok_or(Error::Internal("the order that is being paid"))?;

@@ -1,4 +1,4 @@
-//! Asking providers about refunds: sending a refund, and reading what became of it. No transaction is open meanwhile.
+//! Calls to providers about refunds: sending a refund, and reading its state. No transaction is open meanwhile.
 
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::providers::{ProviderError, RefundInstruction};
 use crate::storage::transaction::transact;
 use crate::storage::{attempts, clock, orders, payments, refunds};
 
-/// How long one process may be asking about a refund before another one may. It is longer than any call.
+/// How long a process that asks about a refund keeps it from other processes. It is longer than any call.
 pub(super) const LEASE_SECONDS: i32 = 90;
 
 /// The largest number of refunds of one round.
@@ -26,7 +26,7 @@ pub(in crate::app) async fn send(app: &App, id: Uuid) {
             let mut conn = app.pool.get().await?;
             refunds::find(&mut conn, id).await?.ok_or(Error::Internal("the refund that was committed"))?
         };
-        // A refund that operators send by hand has no next question.
+        // A refund that operators send has no next question.
         let is_theirs_to_send = refund.ask_at.is_some() && refund.provider_refund_id.is_none();
         if refund.state == RefundState::Pending && is_theirs_to_send {
             ask(app, &refund).await?;
@@ -58,8 +58,8 @@ pub async fn ask_due(app: &App) -> Result<usize, Error> {
     Ok(due.len())
 }
 
-/// Sends a refund, or reads its status, and records the answer. A refund can be sent again safely, because our id of it
-/// is the provider's idempotency key.
+/// Sends a refund, or reads its status, and records the answer. A refund can be sent again safely, because our id is
+/// the provider's idempotency key.
 #[tracing::instrument(name = "refunds.ask", skip_all, fields(refund = %refund.id))]
 async fn ask(app: &App, refund: &Refund) -> Result<(), Error> {
     let Some(provider) = app.providers.by_name(refund.provider) else {
@@ -99,7 +99,7 @@ async fn ask(app: &App, refund: &Refund) -> Result<(), Error> {
     Ok(())
 }
 
-/// Sets the next question about a refund, not before the time that the provider asked us to wait.
+/// Sets the next question about a refund, not earlier than the provider asked for.
 async fn ask_later(app: &App, refund: &Refund, why: &str, wait_seconds: Option<u64>) -> Result<(), Error> {
     let mut conn = app.pool.get().await?;
     let now = clock::now(&mut conn).await?;

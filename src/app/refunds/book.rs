@@ -22,7 +22,8 @@ use crate::storage::{Connection, catalogue, clock, ledger, orders, payments, ref
 
 /// Moves the customer's wallets by what is due for the refunds and disputes of an order, in one direction. Returns what
 /// the source asks for beyond what it asked before; a negative amount went back to the wallets. What other sources of
-/// the order give back is written here, because a refund that failed under a dispute comes back when that is won.
+/// the order give back is written here, because the money of a refund that failed under a dispute comes back when the
+/// dispute is won.
 ///
 /// # Errors
 /// 402 or 409 of the wallets, for [`Reach::Request`].
@@ -50,7 +51,7 @@ pub(in crate::app) async fn align_wallet(
         TakeBackMode::GiveBack => {
             let mut rest = Demand { money: (-due.money).or_zero(), bonus: (-due.bonus).or_zero() };
             let mut sources = refunds::sources_of_order(conn, order).await?;
-            // The cause comes first, then the latest.
+            // The source that caused it comes first, then the latest.
             sources.sort_by_key(|known| known.id != source.id);
             for known in sources {
                 let back =
@@ -75,9 +76,9 @@ pub(in crate::app) async fn align_wallet(
     Ok(moved)
 }
 
-/// Writes the expiry of an order's bonus, where its time is over: what expired unspent is not owed. The customer's
-/// wallets of that currency stay locked, so that none of it is spent before it is taken back. It comes before any
-/// posting of the transaction, because all gates are closed before a wallet is locked.
+/// If the time of an order's bonus is over, books its expiry: what expired unspent is not owed. The customer's wallets
+/// of that currency stay locked, so that nothing is spent before it is taken back. Call it before any posting of the
+/// transaction, because all gates are taken before a wallet is locked.
 ///
 /// # Errors
 /// Database errors.
@@ -133,7 +134,7 @@ pub(super) async fn start(
 /// Writes a refund that the unapplied rest of a locked payment gives. No wallet owes anything for it.
 ///
 /// # Errors
-/// 409 `bank_transaction_used` when another refund has the bank's id of it.
+/// 409 `bank_transaction_used` when another refund has the same bank id.
 pub(in crate::app) async fn record_of_rest(conn: &mut Connection, refund: &Refund) -> Result<(), Error> {
     refunds::insert(conn, refund).await.map_err(|error| {
         if error.violates("refunds_at_provider_once") {
@@ -181,14 +182,14 @@ async fn move_wallets(
 #[derive(Debug)]
 pub(super) struct RefundUpdate {
     pub status: RefundStatus,
-    /// `None` when the provider made no refund of our request.
+    /// `None` if the provider made no refund for our request.
     pub provider_refund_id: Option<String>,
     /// Why it failed, or what it waits for.
     pub reason: Option<String>,
 }
 
-/// Records an update of a refund. A success is noted. A failure gives the wallet its money back, once. An out-of-date
-/// update changes nothing. Returns whether something changed.
+/// Records an update of a refund. A success is recorded. A failure gives the wallet its money back, once. An
+/// out-of-date update changes nothing. Returns whether something changed.
 ///
 /// # Errors
 /// Database errors.
@@ -267,7 +268,7 @@ pub(super) async fn record_update_locked(
     Ok(true)
 }
 
-/// A refund on a timeline: `rfd_… over 10.00 USD`.
+/// A refund on a timeline: `rfd_… of 10.00 USD`.
 pub(super) fn describe_refund(refund: &Refund) -> String {
     format!("{} over {}", IdKind::Refund.show(refund.id), refund.amount)
 }

@@ -17,7 +17,7 @@ use crate::storage::{Connection, closings, ledger, own_word as moves, refunds};
 /// counts as moved by who started the closing: where his word is not enough, or he may not move money, it waits for a
 /// second operator. `None` where nothing of the order can go back.
 ///
-/// Locks are taken in the order of every refund: order, payment, own word, wallets, closing.
+/// Locks are taken in the order of every refund: order, payment, the operator's lock (`own_word`), wallets, closing.
 ///
 /// # Errors
 /// A refusal of the ledger; database errors.
@@ -41,7 +41,7 @@ pub(in crate::app) async fn make(
     if !closings::lock(conn, &closing.customer).await?.as_ref().is_some_and(is_at_it) {
         return Ok(None);
     }
-    // The money of a proposal, or of a disputed payment, is not taken yet, so nothing else may count on it.
+    // The money of a proposal, or of a disputed payment, is not taken yet, so nothing else may use it.
     let is_disputed = closings::waits(conn, &closing.customer).await?.open_disputes > 0;
     if is_disputed || refunds::has_proposal(conn, &closing.customer).await? {
         return Ok(None);
@@ -62,7 +62,7 @@ pub(in crate::app) async fn make(
     let new = super::NewRefund {
         order_id,
         amount: amount.amount(),
-        // Without the operator's words about the customer, which an erasure of the closing takes.
+        // Without the operator's words about the customer, because the closing can be erased.
         reason: "the account is being closed".to_owned(),
         override_balance: false,
         from_products: false,

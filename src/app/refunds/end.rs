@@ -11,8 +11,8 @@ use crate::providers::TakeBack;
 use crate::storage::{clock, payments, refunds};
 
 /// Makes sure that a pending refund was not made, before an operator ends it: the company is asked for all refunds and
-/// disputes of the payment, and what it has is adopted. If the refund turns up later nevertheless, it is taken back
-/// like one that was started at the company.
+/// disputes of the payment, and those are adopted. If the refund appears later nevertheless, it is taken back like one
+/// that was started at the company.
 ///
 /// # Errors
 /// 409 `refund_not_rejectable` while the company still decides; 409 `refund_moved_on` when it has made the refund.
@@ -23,10 +23,10 @@ pub(super) async fn ask_before_ending(app: &App, refund: &Refund) -> Result<(), 
         (payments::find(&mut conn, refund.payment_id).await?, clock::now(&mut conn).await?)
     };
     let payment = payment.ok_or(Error::Internal("the payment of a refund"))?;
-    // A refusal in the first hours ends the refund by itself. Afterwards it may answer a repetition.
+    // A refusal in the first hours ends the refund by itself. Later a refusal may only be the answer to a repetition.
     let is_stuck = is_unnamed(refund) && !refusal_is_final(refund.since(), now);
     if !is_stuck {
-        let detail = format!("{} decides what becomes of this refund; it is {}", refund.provider, refund.state);
+        let detail = format!("{} decides about this refund; it is {}", refund.provider, refund.state);
         return Err(Error::conflict(Code::RefundNotRejectable, detail));
     }
     let provider = app.providers.by_name(refund.provider).ok_or_else(|| settlement::not_offered(refund.provider))?;
@@ -52,7 +52,7 @@ fn is_unnamed(refund: &Refund) -> bool {
     refund.state == RefundState::Pending && refund.provider_refund_id.is_none()
 }
 
-/// Records a refund that the company has. One over the same amount that carries no id of ours was made in place of the
+/// Records a refund that the company has. If it has the same amount and none of our ids, it was made in place of the
 /// stuck one: the payer has the money that the wallet gave.
 async fn adopt(app: &App, stuck: &Refund, fact: &RefundFact) -> Result<(), Error> {
     let known = {

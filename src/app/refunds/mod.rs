@@ -167,7 +167,7 @@ fn require_awaiting_approval(refund: &Refund) -> Result<(), Error> {
 ///
 /// # Errors
 /// 404; 409 `refund_not_rejectable` while the provider decides about the refund; 409 `refund_moved_on` when the
-/// provider has made it after all; 409 `second_operator_needed` for an operator on whose word money goes by hand.
+/// provider has made it after all; 409 `second_operator_needed` for the operator who sends the money by bank transfer.
 /// Errors of the provider, which is asked before a refund is ended.
 #[tracing::instrument(name = "refunds.reject", skip_all, fields(refund = %id))]
 pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Result<Refund, Error> {
@@ -212,19 +212,19 @@ pub async fn mark_sent(app: &App, caller: &Caller, id: Uuid, bank_transaction_id
     }
 }
 
-/// Requires that the operator on whose word the money goes by hand does not also say that it did not arrive: the
-/// customer would have it twice. Of two operators the other one can always say so.
+/// Requires that the operator who sends the money does not also say that it did not arrive: the customer would have it
+/// twice. If two operators were involved, the other operator can always say so.
 fn require_another_operator(app: &App, refund: &Refund, actor: &str) -> Result<(), Error> {
     let by = refund.approved_by.as_ref().unwrap_or(&refund.proposed_by);
     if app.settings.own_word.any_threshold() && by == actor {
-        let detail = "this refund goes on your word; another operator must say that it did not arrive";
+        let detail = "you sent this refund; another operator must say that it did not arrive";
         return Err(Error::conflict(Code::SecondOperatorNeeded, detail));
     }
     Ok(())
 }
 
-/// Records what an operator says about a refund. `seen` is the refund that the decision was based on: if it was
-/// approved, or its provider has made it, since then, the decision is void, and nobody gets the money twice.
+/// Records what an operator says about a refund. `seen` is the refund that the decision was based on. If it was
+/// approved, or its provider has made it, since then, the decision is void, so that nobody gets the money twice.
 async fn settle_by_hand(
     app: &App,
     caller: &Caller,
@@ -375,8 +375,8 @@ fn mark_started(app: &App, refund: &mut Refund, now: DateTime<Utc>) {
     refund.ask_at = is_sent_by_provider(app, refund).then(|| now + Duration::seconds(i64::from(ask::LEASE_SECONDS)));
 }
 
-/// Whether the provider sends the money. People send bank transfers. A provider that is not configured at the moment
-/// will send it later.
+/// Whether the provider sends the money. People send bank transfers. If a provider is not configured at the moment, the
+/// refund is sent later.
 fn is_sent_by_provider(app: &App, refund: &Refund) -> bool {
     app.providers.by_name(refund.provider).is_none_or(|provider| provider.capabilities().can_refund)
 }

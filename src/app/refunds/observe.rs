@@ -1,4 +1,4 @@
-//! Statements of providers about refunds, made without our asking.
+//! Providers' statements about refunds that we did not ask for.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -20,11 +20,11 @@ use crate::storage::transaction::transact;
 use crate::storage::{Connection, applications, clock, orders, payments, refunds};
 
 /// Records a verified statement about a refund. A refund that we do not know was started at the provider's dashboard.
-/// It is adopted, and the wallet gives for it even if it goes into debt.
+/// It is adopted, and the wallet gives for it, even into debt.
 ///
 /// # Errors
 /// 503 when the provider should send it again: it cannot be asked about an unknown payment at the moment, or the refund
-/// may be one of ours whose id at the provider is not known yet.
+/// may be our own, with an id at the provider that is not known yet.
 #[tracing::instrument(name = "refunds.observe", skip_all, fields(provider = %provider, refund = fact.refund_id))]
 pub async fn observe(
     app: &App,
@@ -65,8 +65,8 @@ async fn find(conn: &mut Connection, provider: ProviderName, fact: &RefundFact) 
         None => None,
     };
     match ours {
-        // We took an answer for a refusal and gave the wallet its money back, but the refund was made. Now it counts
-        // as a new one.
+        // We understood an answer as a refusal and gave the wallet its money back, but the refund was made. Now it
+        // counts as a new refund.
         Some(refused) if refused.was_given_up() && fact.status != RefundStatus::Failed => {
             Ok(refunds::by_provider_id(conn, provider, &fact.refund_id).await?)
         }
@@ -77,7 +77,7 @@ async fn find(conn: &mut Connection, provider: ProviderName, fact: &RefundFact) 
 
 enum Adopted {
     Done(NotificationOutcome),
-    /// Another notification recorded the refund in the meantime.
+    /// Another notification has recorded the refund meanwhile.
     KnownMeanwhile(Box<Refund>),
 }
 
@@ -103,8 +103,8 @@ async fn adopt(
     .await
 }
 
-/// Locks the order that a payment completed, if there is one, and the one that the payment names, which may end when
-/// the money goes back; then the payment. Returns the first order.
+/// Locks the order that a payment completed, if there is one, and the order that the payment names, which may end when
+/// the money goes back. Then locks the payment. Returns the first order.
 ///
 /// # Errors
 /// 503 when the payment was applied to an order in between.
@@ -136,15 +136,15 @@ async fn adopt_locked(
         return disputes::reversed(conn, order, payment, fact, stated_at, actor).await;
     }
     if refunds::has_unnamed(conn, payment.id, fact.amount).await? {
-        return Err(try_again("this may be a refund of ours that is being sent"));
+        return Err(try_again("this may be our own refund, which is being sent"));
     }
     let failed = fact.status == RefundStatus::Failed;
     let left = if failed { payment.amount } else { payment.amount - payment.refunded };
     let is_left = fact.amount.currency() == payment.currency() && fact.amount.min(left).is_positive();
     if !is_left {
-        let detail = format!("{} was refunded at the provider, which is not left of the payment", fact.amount);
+        let detail = format!("{} was refunded at the provider, which is more than is left of the payment", fact.amount);
         tracing::warn!(payment = %payment.id, refund = fact.refund_id, detail, "A refund cannot be explained");
-        // A list is read again and again, so what it says would fill the timeline. A notification arrives once.
+        // A list is read again and again, so its statements would fill the timeline. A notification arrives once.
         if stated_at.is_some() {
             add_to_timeline(conn, order.as_ref(), payment, "refund_unexplained", actor, &detail).await?;
         }

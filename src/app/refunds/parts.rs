@@ -1,4 +1,4 @@
-//! What of an order can be refunded now, in parts that a person can follow.
+//! How much of an order can be refunded now, in parts that a person can follow.
 
 use crate::app::Error;
 use crate::domain::money::Money;

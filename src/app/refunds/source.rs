@@ -1,4 +1,4 @@
-//! The source of a movement: which refund or dispute moves the wallets, in which direction, and how that is booked.
+//! The source of a movement: the refund or dispute that moves the wallets, the direction, and how that is booked.
 
 use crate::app::Error;
 use crate::domain::code::Code;
@@ -31,7 +31,7 @@ impl TakeBackSource {
     }
 }
 
-/// How the wallets are brought in line with what went back to an order's payer.
+/// How refunds and disputes of an order move the customer's wallets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::app) enum TakeBackMode {
     Take(Reach),

@@ -1,5 +1,5 @@
 //! Credits without an order: what a payment brought to a wallet directly, and what the payment's refunds and disputes
-//! take of it.
+//! take from it.
 //!
 //! The parts are divided by [`division`]. Each change moves the wallets by the difference to what they gave before, as
 //! [`super::book`] does for orders.
@@ -15,8 +15,8 @@ use crate::domain::payment::Payment;
 use crate::domain::take_back::{TakeBackId, TakenFrom};
 use crate::storage::{Connection, wallet_credits};
 
-/// Divides a locked payment anew among its disputes in force, and a refund or dispute that is about to be written.
-/// Returns the parts of `id`, if it is one, and the customer whose wallets give.
+/// Divides a locked payment again among its disputes in force, and a refund or dispute that is about to be written.
+/// Returns the parts of `id`, if it is one of these, and the customer whose wallets give.
 ///
 /// # Errors
 /// Database errors.
@@ -68,7 +68,7 @@ pub(in crate::app) async fn align(
         TakeBackMode::GiveBack => {
             let (mut rest, mut moved, mut postings) = ((-credit.due()).or_zero(), nothing, Vec::new());
             let mut sources = wallet_credits::sources(conn, payment).await?;
-            // The cause comes first, then the latest.
+            // The source that caused it comes first, then the latest.
             sources.sort_by_key(|known| known.id != source.id);
             for known in sources {
                 let back = rest.min(known.given.money);

@@ -1,5 +1,5 @@
 //! Exports a customer's personal data, and erases it. Of an entry, the description and the metadata are erased, and
-//! their digests take their place, so that every seal still holds. Without the customer's secret, which is deleted,
+//! their digests take their place, so that every seal stays valid. Without the customer's secret, which is deleted,
 //! nobody can guess a text from its digest.
 
 use serde_json::json;
@@ -20,12 +20,12 @@ use crate::storage::{Connection, audit, papers, payouts, personal_data, reports,
 const PAGE: i64 = 1_000;
 
 /// Erases the texts of a customer's entries, and all other personal data. Returns the number of entries. The connection
-/// is one of the database's owner; all of it is one transaction. No entry is sealed, no day is folded and no paper is
-/// issued meanwhile.
+/// belongs to the database's owner. Everything happens in one transaction. No entry is sealed, no day is folded and no
+/// paper is issued meanwhile.
 ///
 /// # Errors
-/// 409 `payout_moved_on` while a payout of the customer is under way, because somebody has to make the transfer yet.
-/// Database errors, also where the session may not change entries.
+/// 409 `payout_moved_on` while a payout of the customer is in progress, because an operator still has to make the
+/// transfer. Database errors, also if the session may not change entries.
 pub async fn erase_texts(conn: &mut Connection, customer: &CustomerId) -> Result<usize, Error> {
     conn.build_transaction().run(async |conn| erase_all(conn, customer).await).await
 }
@@ -35,7 +35,7 @@ async fn erase_all(conn: &mut Connection, customer: &CustomerId) -> Result<usize
     reports::stop_folding(conn).await?;
     papers::stop_issuing(conn).await?;
     if let Some(id) = payouts::under_way(conn, customer).await? {
-        let detail = format!("payout {} is under way", IdKind::Payout.show(id));
+        let detail = format!("payout {} is in progress", IdKind::Payout.show(id));
         return Err(Error::conflict(Code::PayoutMovedOn, detail));
     }
     let known = seals::secrets(conn, std::slice::from_ref(customer)).await?.pop();
@@ -64,7 +64,7 @@ async fn erase_all(conn: &mut Connection, customer: &CustomerId) -> Result<usize
     Ok(erased)
 }
 
-/// Hands all that [`erase_texts`] would erase to `show`: the table, and the personal part of each row.
+/// Passes everything that [`erase_texts`] would erase to `show`: the table, and the personal part of each row.
 ///
 /// # Errors
 /// Database errors.

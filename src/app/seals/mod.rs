@@ -1,8 +1,8 @@
-//! Sealing: a worker walks all wallets by key, a slice at a time, and seals what is ripe.
+//! Sealing: a worker goes through all wallets by key, a slice at a time, and seals the stretches that are due.
 //!
 //! One process seals at a time: the process that has locked the row of the walk. It takes no other lock, because sealed
-//! entries never change, so nobody waits for it. A turn is bounded by the number of wallets it looks at and of entries
-//! it seals: under more usage than that, the rest waits, and `topup_oldest_unsealed_seconds` grows.
+//! entries never change, so nobody waits for it. A turn is limited by the number of wallets it checks and of entries it
+//! seals. If there is more usage than that, the rest waits, and `topup_oldest_unsealed_seconds` grows.
 
 mod erase;
 mod proof;
@@ -33,9 +33,9 @@ pub use proof::{ProvenStretch, prove};
 pub struct Sealing {
     pub key: Arc<SealKey>,
     pub ripeness: Ripeness,
-    /// How many wallets a turn looks at.
+    /// How many wallets a turn checks.
     pub wallets: i64,
-    /// After so many entries a turn seals no further wallet.
+    /// After this many entries a turn seals no further wallet.
     pub entries: i64,
     /// The pause between two turns, of all processes together.
     pub pause: Duration,
@@ -56,8 +56,8 @@ impl Sealing {
     }
 }
 
-/// Looks at the next slice of wallets and seals what is ripe, if the slice is due and no other process seals. Returns
-/// how many seals it made.
+/// Checks the next slice of wallets and seals the stretches that are due, if the slice is due and no other process
+/// seals. Returns how many seals it made.
 ///
 /// # Errors
 /// Database errors.
@@ -102,7 +102,7 @@ async fn take_turn(conn: &mut Connection, sealing: &Sealing, mut walk: Walk) -> 
     Ok(made.len())
 }
 
-/// What is ripe, and how many wallets of the slice were looked at before the turn was full.
+/// The stretches that are due, and how many wallets of the slice were checked before the turn was full.
 fn choose<'w>(slice: &'w [SealedWallet], sealing: &Sealing, now: DateTime<Utc>) -> (usize, Vec<Ripe<'w>>) {
     let mut ripe = Vec::new();
     let mut entries = 0;
@@ -127,7 +127,7 @@ fn choose<'w>(slice: &'w [SealedWallet], sealing: &Sealing, now: DateTime<Utc>) 
     (slice.len(), ripe)
 }
 
-/// When the oldest entry of a wallet was made that is still unsealed. If a stretch was sealed, that is the entry after
+/// When the oldest unsealed entry of a wallet was made. If a stretch was sealed, that is the entry after
 /// it, which is not older than the stretch's last one.
 fn oldest_left(wallet: &SealedWallet, made: &[(Seal, DateTime<Utc>)]) -> Option<DateTime<Utc>> {
     let last = made.iter().rfind(|(seal, _)| seal.wallet_id == wallet.wallet_id && seal.customer == wallet.customer);
@@ -138,7 +138,7 @@ fn oldest_left(wallet: &SealedWallet, made: &[(Seal, DateTime<Utc>)]) -> Option<
     }
 }
 
-/// The seals of what is ripe, each with the time of its last entry.
+/// The seals of the stretches that are due, each with the time of its last entry.
 async fn seal(
     conn: &mut Connection,
     sealing: &Sealing,
@@ -170,12 +170,12 @@ async fn seal(
     Ok(made)
 }
 
-/// The lines of a stretch with their digests; `None` where a text has no secret.
+/// The lines of a stretch with their digests; `None` if a text has no secret.
 fn lines(stored: Vec<StoredLine>, secret: Option<&[u8]>, stretch: &Stretch<'_>) -> Option<Vec<SealLine>> {
     stored.into_iter().map(|stored| stored.digested(secret, stretch.wallet_id)).collect()
 }
 
-/// The secrets of the customers whose entries have texts. A missing one is made: the caller has locked the walk.
+/// The secrets of the customers whose entries have texts. A missing one is created: the caller has locked the walk.
 async fn secrets(
     conn: &mut Connection,
     stretches: &[Stretch<'_>],

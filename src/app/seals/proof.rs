@@ -1,4 +1,4 @@
-//! The proof for customers: what was hashed of their entries, the seals and their signatures.
+//! The proof for customers: the hashed texts of their entries, the seals and their signatures.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::storage::seals;
 /// How many seals are read at once: up to a thousand times as many entries are in memory.
 const PAGE: i64 = 5;
 
-/// A sealed stretch with the text that its hash is of.
+/// A sealed stretch with the text that was hashed.
 #[derive(Debug, Clone)]
 pub struct ProvenStretch {
     pub seal: Seal,
@@ -28,7 +28,7 @@ pub fn prove(app: App, customer: CustomerId) -> impl Stream<Item = Result<Vec<Pr
         if proof.is_over {
             return None;
         }
-        // The answer has begun, so the request's share of connections has ended; each page takes part in it anew.
+        // The answer has begun, so the request's share of connections has ended; each page uses the share again.
         let share = proof.app.pool.share_of_customer(proof.customer.as_str());
         let page = share.hold(proof.page()).await;
         proof.last = page.as_ref().ok().and_then(|page| page.last()).map(|stretch| stretch.seal.clone());

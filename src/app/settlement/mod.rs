@@ -1,4 +1,4 @@
-//! Settlement: the one path on which an order learns about its money.
+//! Settlement: the one path by which an order learns about its money.
 //!
 //! A notification, a return page, a worker's question and the customer's `verify` all call [`observe`]. It decides
 //! under the order's row lock and commits payment, credit and the order's move together. A second observation of the
@@ -38,7 +38,7 @@ pub enum SettlementStep {
     Known,
     /// Money arrived that does not fit the order. It waits for an operator.
     Mismatch,
-    /// The money is on record, but this source alone is not enough to credit it.
+    /// The money is recorded, but this source alone is not enough to credit it.
     Unconfirmed,
     /// `processing` is committed: the money may be captured now.
     Capture,
@@ -51,7 +51,7 @@ pub enum SettlementStep {
 pub enum EvidenceSource {
     /// A signed notification.
     Notification,
-    /// A signed notification of a provider whose word alone does not complete a failed order: it is asked first.
+    /// A signed notification of a provider that must be asked before a failed order completes.
     UncheckedNotification,
     /// The provider's answer to our question.
     Answer,
@@ -59,7 +59,7 @@ pub enum EvidenceSource {
     AnswerToOperator,
 }
 
-/// Asks the provider about an order and settles its answer. Where the provider wants it, the money is captured.
+/// Asks the provider about an order and settles its answer. If the provider requires it, the money is captured.
 /// `actor` is who asked, for the timeline; `source` is one of the answers.
 ///
 /// # Errors
@@ -78,7 +78,7 @@ pub async fn settle(app: &App, order_id: Uuid, source: EvidenceSource, actor: &s
     };
     let provider = app.providers.by_name(order.provider).ok_or_else(|| not_offered(order.provider))?;
     let mut observation = provider.read(&reference).await?;
-    // The order is closed here but still payable there: ending it at the provider failed before, so end it now.
+    // The order is closed here but still payable at the provider: ending it there failed before, so end it now.
     let is_closed = matches!(order.status(), OrderStatus::Cancelled | OrderStatus::Expired);
     if is_closed && matches!(observation, Observation::Pending { .. }) && provider.capabilities().can_cancel {
         observation = provider.cancel(&reference).await?;
@@ -87,7 +87,7 @@ pub async fn settle(app: &App, order_id: Uuid, source: EvidenceSource, actor: &s
     if settlement.step != SettlementStep::Capture {
         return Ok(settlement);
     }
-    // `processing` is committed, so no cancellation can come between.
+    // `processing` is committed, so no cancellation can interfere.
     let observation = provider.capture(&reference).await?;
     observe(app, order_id, &observation, source, actor).await
 }
@@ -103,7 +103,7 @@ pub(super) fn not_offered(provider: ProviderName) -> Error {
 /// The attempt in the form that providers take. `None` while the provider has not answered to its creation.
 ///
 /// # Errors
-/// An order whose amount is not money.
+/// When the order's amount is not money.
 pub fn attempt_ref(order: &Order, attempt: &Attempt) -> Result<Option<AttemptRef>, Error> {
     let Some(provider_reference) = attempt.provider_reference.clone() else { return Ok(None) };
     Ok(Some(AttemptRef {
@@ -167,7 +167,7 @@ async fn hold_for_review(
 pub(super) enum Withheld {
     /// It fits the order, but this evidence alone is not enough.
     Unconfirmed(String),
-    /// It does not concern this order as it stands.
+    /// It does not concern this order in its present state.
     NotMeant(String),
     /// It is meant for this order and does not complete it.
     Short(String),
@@ -188,8 +188,8 @@ impl Withheld {
     }
 }
 
-/// Makes a pending order wait for the rest when money is recorded that does not complete it. A payer who has paid must
-/// neither find his order expired nor cancel it.
+/// Makes a pending order wait for the rest when money is recorded that does not complete it. After a payment, the order
+/// must not expire, and the payer must not cancel it.
 ///
 /// # Errors
 /// Database errors.
@@ -220,7 +220,7 @@ pub(super) async fn end_if_returned(conn: &mut Connection, payment: &Payment, ac
     move_to(conn, &mut order, OrderState::Failed(FailedBy::Return), reason, actor).await
 }
 
-/// Carries out a verdict on the locked order.
+/// Applies a verdict to the locked order.
 async fn follow(
     conn: &mut Connection,
     order: &mut Order,
@@ -245,7 +245,7 @@ async fn follow(
             Ok(SettlementStep::Recorded)
         }
         Verdict::Capture => {
-            // A declined order waits for the provider again, so that nobody gives it up during the capture.
+            // A declined order waits for the provider again, so that the customer cannot give it up during the capture.
             if order.awaits_payer() {
                 let reason = Some("taking the payment".to_owned());
                 move_to(conn, order, OrderState::Processing(Awaited::Provider), reason, actor).await?;
@@ -295,7 +295,7 @@ pub async fn complete(
     try_complete(conn, order, payment, received, actor).await.map_err(NotCredited::into_error)
 }
 
-/// Like [`complete`], for a caller that goes on when the ledger refuses. It must undo what was written before that.
+/// Like [`complete`], for a caller that goes on when the ledger refuses. That caller must undo what was written before.
 ///
 /// # Errors
 /// A refusal of the ledger, apart from all other errors.
@@ -366,7 +366,7 @@ pub async fn move_to(
     Ok(orders::add_to_timeline(conn, order, status.as_str(), actor, order.reason.as_deref()).await?)
 }
 
-/// Money may still arrive for a closed order, so its provider is asked for some days. At a bank nobody can be asked.
+/// Money may still arrive for a closed order, so its provider is asked for some days. A bank cannot be asked.
 fn ask_for_a_while(order: &mut Order, now: DateTime<Utc>) {
     order.asked = 0;
     order.ask_at = (order.provider != ProviderName::BankTransfer).then(|| now + Duration::seconds(60));

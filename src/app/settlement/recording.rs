@@ -50,7 +50,7 @@ async fn keep(conn: &mut Connection, order: &mut Order, held: &Withheld, actor: 
     Ok(held.step())
 }
 
-/// Makes an order wait for the rest. Into an account that is shut no rest comes: the order ends as one without money.
+/// Makes an order wait for the rest. A closed account takes no rest: the order ends as one without money.
 async fn wait_for_rest(conn: &mut Connection, order: &mut Order, why: &str, actor: &str) -> Result<(), Error> {
     if closings::is_shut(conn, &order.customer).await? {
         return Ok(());
@@ -58,8 +58,8 @@ async fn wait_for_rest(conn: &mut Connection, order: &mut Order, why: &str, acto
     settlement::wait_for_rest(conn, order, why, actor).await
 }
 
-/// Judges a payment anew that was recorded before: its order may have become known since, or its first statement may
-/// have been wrong.
+/// Judges a recorded payment again: its order may have become known since then, or its first statement may have been
+/// wrong.
 async fn apply_known(
     conn: &mut Connection,
     order: &mut Order,
@@ -91,9 +91,9 @@ async fn apply_known(
     credit(conn, order, payment, kept_for, actor).await
 }
 
-/// Credits a payment that is written as applied. If a rule of the ledger refuses that, only the credit is undone: the
-/// payment stays on record, unapplied with the reason, and the next statement about it tries again. An error that
-/// passes undoes everything. `kept_for` is the reason for which the payment was unapplied before.
+/// Credits a payment that is recorded as applied. If a rule of the ledger refuses that, only the credit is undone: the
+/// payment stays recorded, unapplied with the reason, and the next statement about it tries again. A temporary error
+/// undoes everything. `kept_for` is the reason for which the payment was unapplied before.
 async fn credit(
     conn: &mut Connection,
     order: &mut Order,
@@ -131,7 +131,8 @@ async fn credit(
 }
 
 /// Corrects the first statement about a locked payment, none of which was applied, refunded or disputed, by a later
-/// verified one. Returns the contradiction in words, if there is one. `why` is why it stays unapplied.
+/// verified one. Returns the contradiction in words, if there is one. `why` is the reason why the payment stays
+/// unapplied.
 async fn correct(
     conn: &mut Connection,
     payment: &mut Payment,
@@ -190,7 +191,7 @@ pub(in crate::app) async fn keep_unmatched(
         let mut known = known.ok_or(Error::Internal("the payment that an insert found"))?;
         let is_untouched = known.order_id.is_none() && known.applied.is_zero() && is_whole(conn, &known).await?;
         if is_untouched && let Some(detail) = correct(conn, &mut known, fact, None).await? {
-            tracing::warn!(payment = %known.id, detail, "A payment was stated anew");
+            tracing::warn!(payment = %known.id, detail, "A payment was corrected by a later statement");
         }
         Ok(())
     })

@@ -1,4 +1,4 @@
-//! Carrying out a decision about unapplied money, in the transaction that decides.
+//! Carries out a decision about unapplied money, in the transaction that decides.
 
 use chrono::Duration;
 use uuid::Uuid;
@@ -22,8 +22,8 @@ use crate::storage::{Connection, applications, clock, ledger, orders, payments, 
 /// How long this process has to ask the company before a worker does.
 const LEASE: Duration = Duration::seconds(90);
 
-/// Does what the decision says with a locked payment, of which enough is left. The order is locked too, if the money
-/// serves one, or the payment names one.
+/// Carries out the decision on a locked payment of which enough is left. The order that the money serves, or that the
+/// payment names, is locked too.
 ///
 /// # Errors
 /// 409 and 422 as [`super::decide::decide`]. A refusal of the ledger refuses everything.
@@ -54,13 +54,13 @@ pub(super) async fn carry_out(
             note(conn, order, "payment_returned", actor, &decision.reason).await?;
         }
     }
-    // The order that it names waits for the rest no longer when nothing of its money is left.
+    // If nothing of its money is left, the order that the payment names no longer waits for the rest.
     settlement::end_if_returned(conn, &payment, actor).await?;
     decision.done_at = Some(now);
     Ok(())
 }
 
-/// Records on the order that a payment names what became of the money. Customers do not read the reason.
+/// Records on the order that a payment names where its money went. Customers do not read the reason.
 async fn note(
     conn: &mut Connection,
     order: Option<&mut Order>,
@@ -92,7 +92,7 @@ async fn complete(
     }
     let wrong = |code, detail: &str| Error::field("/order_id", code, detail);
     if order.currency() != amount.currency() {
-        return Err(wrong(Code::CurrencyMismatch, "is in another currency than the payment"));
+        return Err(wrong(Code::CurrencyMismatch, "has another currency than the payment"));
     }
     if is_completed {
         payment.apply(amount);
@@ -179,7 +179,7 @@ async fn credit(
     Ok(())
 }
 
-/// The refund by which a part of a payment's rest goes back: sent already, or to be sent by the company.
+/// The refund by which a part of a payment's rest goes back: already sent, or to be sent by the company.
 fn draft(decision: &Decision, payment: &Payment, now: chrono::DateTime<chrono::Utc>) -> Refund {
     let nothing = Money::zero(decision.amount.currency());
     let (state, provider_refund_id) = match &decision.destination {
@@ -191,7 +191,7 @@ fn draft(decision: &Decision, payment: &Payment, now: chrono::DateTime<chrono::U
         _ => None,
     };
     Refund {
-        // The decision's own word is recorded for this id.
+        // The decision is recorded under this id as the operator's move.
         id: if decision.second_needed { Uuid::now_v7() } else { decision.id },
         order_id: None,
         payment_id: payment.id,

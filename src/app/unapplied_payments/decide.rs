@@ -1,6 +1,6 @@
 //! Decisions about unapplied money: to an order, to a wallet, or back to the payer.
 //!
-//! Locks are taken in this order: order, payment, decision, the operator's own word, wallets.
+//! Locks are taken in this order: order, payment, decision, the operator's lock (`own_word`), wallets.
 
 use serde_json::json;
 use uuid::Uuid;
@@ -22,7 +22,7 @@ use crate::domain::unapplied::{Decision, Destination};
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, audit, bank_transactions, catalogue, clock, payments, unapplied_decisions as store};
 
-/// What an operator wants to become of unapplied money.
+/// What an operator wants to do with unapplied money.
 #[derive(Debug, Clone)]
 pub enum Wanted {
     Order(Uuid),
@@ -30,7 +30,7 @@ pub enum Wanted {
         customer: CustomerId,
         product: Product,
     },
-    /// Back to the payer: by the company that took it, or by hand with the bank's id of the outgoing transfer.
+    /// Back to the payer: through the company that took it, or by a bank transfer with this bank id.
     Payer {
         bank_transaction_id: Option<String>,
     },
@@ -105,7 +105,7 @@ pub async fn decide(
     Ok(made)
 }
 
-/// Approves a decision that waits, and carries it out. The proposer cannot approve it.
+/// Approves a waiting decision, and carries it out. The proposer cannot approve it.
 ///
 /// # Errors
 /// 404; 409 `nothing_proposed`, `second_operator_needed`, or as [`decide`] when the money has moved on.
@@ -152,7 +152,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
     Ok(made)
 }
 
-/// Withdraws a decision that waits. Withdrawing it again changes nothing.
+/// Withdraws a waiting decision. Withdrawing it again changes nothing.
 ///
 /// # Errors
 /// 404; 409 `nothing_proposed` when it was carried out.
@@ -191,14 +191,15 @@ fn require_waiting(decision: &Decision) -> Result<(), Error> {
     Err(Error::conflict(Code::NothingProposed, detail))
 }
 
-/// Locks the order that the money shall serve, or else the one that the payment names: its return may end it.
+/// Locks the order that the money shall serve, or else the one that the payment names, which may end if the money goes
+/// back.
 async fn lock_order(conn: &mut Connection, new: &NewDecision) -> Result<Option<Order>, Error> {
     let Wanted::Order(id) = new.wanted else { return lock_orders(conn, None, new.payment_id).await };
     let unknown = || Error::field("/order_id", Code::Unknown, "is not an order of this platform");
     Ok(Some(lock_orders(conn, Some(id), new.payment_id).await?.ok_or_else(unknown)?))
 }
 
-/// Refuses a decision about the operator's own money: where it goes to, or came from.
+/// Refuses a decision about the operator's own money, by where the money goes and where it came from.
 async fn require_not_own(
     conn: &mut Connection,
     caller: &Caller,
@@ -222,14 +223,14 @@ fn require_own_environment(app: &App, payment: &Payment, destination: &Destinati
     Ok(())
 }
 
-/// Refuses a bank line whose approval was reversed: nobody knows what truly arrived by it.
+/// Refuses a bank line whose approval was reversed: nobody knows how much it truly brought.
 async fn require_known_amount(conn: &mut Connection, payment: &Payment) -> Result<(), Error> {
     let line = match payment.provider {
         ProviderName::BankTransfer => bank_transactions::of_payment(conn, payment.id).await?,
         _ => None,
     };
     if line.is_some_and(|line| line.amount_is_open) {
-        let detail = "the approval of this transfer was reversed; state first what arrived, by its `restate`";
+        let detail = "the approval of this transfer was reversed; state its amount first, by `restate`";
         return Err(Error::conflict(Code::NothingUnapplied, detail));
     }
     Ok(())
@@ -276,7 +277,7 @@ async fn destination(
                 return Ok(Destination::Payer { customer: order.map(|order| order.customer.clone()) });
             }
             let detail = format!(
-                "{} cannot send this payment back; send the money by hand, and then bank_transaction_id",
+                "{} cannot send this payment back; send the money by bank transfer, and state its bank_transaction_id",
                 payment.provider
             );
             Err(Error::conflict(Code::NotRefundable, detail))
@@ -287,8 +288,8 @@ async fn destination(
     }
 }
 
-/// Whether the operator's own word is enough. What is sent back by hand is on nobody's record but his, so it always
-/// needs a second operator, as does money that no customer can be named for.
+/// Whether the operator may decide alone. What an operator sends back by bank transfer is known from that operator
+/// only, so it always needs a second operator. So does money that belongs to no known customer.
 async fn is_enough(
     conn: &mut Connection,
     app: &App,
@@ -306,7 +307,7 @@ async fn is_enough(
     own_word::is_enough(conn, app, caller, kind, id, customer, amount).await
 }
 
-/// Asks the company to send money back, once that is committed.
+/// Asks the company to send money back, after the commit.
 async fn send(app: &App, made: &Made<Decision>) {
     if let (false, Destination::Payer { .. }, Some(refund)) =
         (made.replayed, &made.value.destination, made.value.refund_id)
@@ -328,7 +329,8 @@ async fn record(conn: &mut Connection, action: &str, actor: &str, decision: &Dec
     Ok(audit::write(conn, &record.because(&decision.reason).to(decided)).await?)
 }
 
-/// Whose a decision is. Money that names nobody is nobody's, so the operator stands in: the key's row needs a name.
+/// The customer of a decision. Money that names no order belongs to no customer, so the operator is named in place of a
+/// customer: the key's row needs a name.
 fn whose(caller: &Caller, decision: &Decision) -> Result<CustomerId, Error> {
     let named = decision.destination.customer().cloned();
     named.or_else(|| CustomerId::new(&caller.subject)).ok_or(Error::Internal("a subject as customers have them"))

@@ -1,5 +1,5 @@
-//! Unapplied payments: those that serve no order, or serve one with a part of their money only. They wait for an
-//! operator, who applies them, sends them back, or sets them aside.
+//! Unapplied payments: those that serve no order, or that serve one only with a part of their money. They wait for an
+//! operator, who applies them, sends them back, or dismisses them.
 
 mod carry_out;
 pub mod decide;
@@ -33,8 +33,8 @@ pub async fn totals(app: &App, filter: &UnappliedFilter) -> Result<Vec<(i64, Mon
     Ok(store::totals(&mut *app.pool.get().await?, filter).await?)
 }
 
-/// Sets a payment aside: its rest is kept, and is no work any more. It can still be applied or returned. When the rest
-/// grows, the database brings it back. Repeating it changes nothing.
+/// Dismisses a payment: its rest is kept, and leaves the worklist. It can still be applied or returned. If the rest
+/// grows, the database puts it on the worklist again. Repeating it changes nothing.
 ///
 /// # Errors
 /// 404; 409 `nothing_unapplied`.

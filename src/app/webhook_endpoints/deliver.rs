@@ -1,9 +1,9 @@
 //! Delivers events to endpoints, at least once, by any number of processes.
 //!
-//! One process at a time delivers to an endpoint, under a lease that it renews. So the bounds on what is in flight to
-//! an endpoint hold for all processes together. The first attempts of a customer's events leave one after the other, in
-//! the order of the feed; a failed one delays no other, because its further attempts are sent independently. A process
-//! that dies loses its lease, and what it had sent and not recorded is sent again, with the same id.
+//! One process at a time delivers to an endpoint, under a lease that it renews. So the limits of requests in flight to
+//! an endpoint apply to all processes together. The first attempts of a customer's events leave one after the other, in
+//! the order of the feed; a failed attempt delays no other event, because its further attempts are sent independently.
+//! A process that crashes loses its lease. What it had sent but not recorded is sent again, with the same id.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::storage::{clock, feed, webhook_endpoints as endpoints};
 /// How long a lease lasts without being renewed.
 const LEASE_SECONDS: i32 = 60;
 const RENEWED_EVERY: Duration = Duration::from_secs(20);
-/// After this time an endpoint is given back, so that all get their turn where there are more than fit in a process.
+/// After this time an endpoint is given back, so that all get their turn if there are more than fit in a process.
 const TURN: Duration = Duration::from_secs(30);
 /// How many deliveries one round takes of each kind.
 const FIRST: i64 = 200;
@@ -56,7 +56,7 @@ pub async fn release_all(app: &App, holder: Uuid) -> Result<(), Error> {
     Ok(endpoints::release(&mut conn, holder, None).await?)
 }
 
-/// Delivers to a claimed endpoint what is due, until nothing is, its turn is over or its lease is lost.
+/// Delivers what is due to a claimed endpoint, until nothing is due, its turn is over or its lease is lost.
 ///
 /// # Errors
 /// Database errors. What was not recorded is sent again.
@@ -91,7 +91,7 @@ struct Courier {
     now: DateTime<Utc>,
     began: Instant,
     ends: Instant,
-    /// Set when the endpoint wants no more, or the database cannot be written.
+    /// Set when the endpoint wants no more events, or the database cannot be written.
     is_over: AtomicBool,
     first: Semaphore,
     again: Semaphore,
@@ -219,7 +219,7 @@ impl Courier {
         }
     }
 
-    /// A try of an event that cannot be written: it fails like one that the endpoint refuses.
+    /// An attempt of an event that cannot be encoded: it fails like one that the endpoint refuses.
     fn unwritten(&self, error: &Error) -> DeliveryAttempt {
         let at = self.now + self.began.elapsed();
         DeliveryAttempt { at, milliseconds: 0, status: None, error: Some(error.to_string()), body: None }
@@ -255,7 +255,7 @@ impl Courier {
     }
 }
 
-/// Waits for the right to use the database.
+/// Waits for one of the deliveries' permits to use the database.
 async fn database(app: &App) -> Option<tokio::sync::OwnedSemaphorePermit> {
     Arc::clone(&app.webhooks.database).acquire_owned().await.ok()
 }

@@ -23,12 +23,12 @@ use crate::storage::{
     Connection, api_keys, audit, clock, webhook_deliveries as deliveries, webhook_endpoints as store,
 };
 
-/// How many events one request to deliver once more looks at.
+/// How many events one request to deliver again checks.
 const AT_ONCE: i64 = 10_000;
 /// How many deliveries use the database at the same time, so that they leave connections to requests.
 const DATABASE: usize = 4;
 
-/// Writes an event as the API shows it to a reader.
+/// Encodes an event as the API shows it to a reader.
 pub type Render = fn(&Event, Reader) -> Result<String, Error>;
 
 /// What deliveries need.
@@ -55,7 +55,7 @@ pub struct EndpointSettings {
     pub kinds: Vec<EventKind>,
 }
 
-/// An endpoint with the secret that it has from now on. The secret is shown this once.
+/// An endpoint with its new secret. The secret is shown only once.
 #[derive(Debug)]
 pub struct WithSecret {
     pub endpoint: WebhookEndpoint,
@@ -65,9 +65,9 @@ pub struct WithSecret {
 /// What a request to deliver again has done.
 #[derive(Debug, Clone, Copy)]
 pub struct Redelivered {
-    /// How many deliveries were made or begun anew.
+    /// How many deliveries were created or started again.
     pub deliveries: i64,
-    /// From when on there may be more; `None` when it was all.
+    /// The time from which there may be more; `None` if those were all.
     pub next_since: Option<DateTime<Utc>>,
 }
 
@@ -132,8 +132,9 @@ pub async fn list(app: &App, caller: &Caller, page: &Page) -> Result<Rows<Webhoo
     Ok(store::list(&mut conn, owner.as_deref(), page).await?)
 }
 
-/// Requires that the caller's key has not been revoked, and keeps it so until the transaction ends: a key that a
-/// process still knows must not listen anew after its endpoints were paused. The key is locked before the endpoint.
+/// Requires that the caller's key has not been revoked, and prevents that until the transaction ends: a revoked key
+/// that a process still accepts must not enable endpoints again after they were paused. The key is locked before the
+/// endpoint.
 async fn require_key(conn: &mut Connection, caller: &Caller) -> Result<(), Error> {
     match caller.api_key {
         Some(key) if !api_keys::stays(conn, key).await? => {
@@ -183,7 +184,7 @@ pub async fn replace(
     .await
 }
 
-/// Pauses an endpoint: its deliveries wait. One that the service has disabled stays so.
+/// Pauses an endpoint: its deliveries wait. An endpoint that the service has disabled stays disabled.
 ///
 /// # Errors
 /// 404; 409 `webhook_endpoint_disabled`.
@@ -237,7 +238,7 @@ async fn set_status(
     Ok(endpoint)
 }
 
-/// Deletes an endpoint, with its secrets and what waits for it.
+/// Deletes an endpoint, with its secrets and waiting deliveries.
 ///
 /// # Errors
 /// 404.
@@ -297,7 +298,7 @@ pub async fn list_deliveries(
     Ok(deliveries::list(&mut conn, endpoint.id, page).await?)
 }
 
-/// Lets a delivery be tried again now, with a new schedule of attempts. One that waits is left alone.
+/// Tries a delivery again now, with a new schedule of attempts. A waiting delivery is left alone.
 ///
 /// # Errors
 /// 404; 409 `webhook_endpoint_disabled`.
@@ -318,7 +319,7 @@ pub async fn redeliver(
     deliveries::find(&mut conn, endpoint.id, delivery).await?.ok_or_else(missing)
 }
 
-/// Delivers the events since a moment that an endpoint wants once more, the oldest first.
+/// Delivers the events since a moment that an endpoint wants again, the oldest first.
 ///
 /// # Errors
 /// 404; 409 `webhook_endpoint_disabled`.
@@ -334,13 +335,13 @@ pub async fn redeliver_since(
         Ok::<_, Error>(deliveries::redeliver_since(conn, endpoint.id, since, AT_ONCE).await?)
     })
     .await?;
-    // All events of the last moment were looked at.
+    // All events of the last moment were checked.
     let next_since = last.filter(|_| found >= AT_ONCE).map(|last| last + TimeDelta::microseconds(1));
     Ok(Redelivered { deliveries, next_since })
 }
 
 /// Pauses the endpoints that a revoked API key made, or whose URL or secret it changed last: whoever had the key may
-/// listen there. Their deliveries wait until the owner enables them.
+/// receive events there. Their deliveries wait until the owner enables them.
 ///
 /// # Errors
 /// Database errors.

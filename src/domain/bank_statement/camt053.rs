@@ -1,7 +1,7 @@
 //! camt.053 of ISO 20022, in any version: a bank's statement as XML.
 //!
-//! Elements are known by their local names. Only what is booked counts. An entry over several transactions is a line
-//! for each, where their amounts make the entry's; else it is one line.
+//! Elements are matched by their local names. Only what is booked counts. If an entry has several transactions whose
+//! amounts add up to its own, each is a line; otherwise the entry is one line.
 
 use chrono::NaiveDate;
 use roxmltree::{Document, Node};
@@ -167,7 +167,7 @@ fn read_entry(entry: Node<'_, '_>, currency: Currency) -> Result<Vec<StatementLi
     };
     let lines = (1..).zip(parts.iter().zip(amounts)).map(|(n, (part, amount))| {
         let mut texts = read_part(*part, amount.is_positive());
-        // Several lines must not have one id.
+        // Two lines must not share an id.
         texts.bank_id = texts.bank_id.or_else(|| of_entry.map(|id| format!("{id}/{n}")));
         StatementLine::new(booked_on, amount, texts)
     });

@@ -17,7 +17,7 @@ pub enum AmountColumns {
     Signed(String),
     /// In two columns, one of which is empty or zero.
     Split { credit: String, debit: String },
-    /// In one column, and another one says the direction by one of two words.
+    /// In one column; another column gives the direction by one of two words.
     Sided { amount: String, side: String, credit: String, debit: String },
 }
 
@@ -44,7 +44,7 @@ pub struct CsvMapping {
     /// The words before the balances of the file.
     pub opening_label: Option<String>,
     pub closing_label: Option<String>,
-    /// Rows that begin with one of these words are no lines.
+    /// Rows that begin with one of these words are not lines.
     pub ignored_labels: Vec<String>,
     pub newest_first: bool,
 }
@@ -121,7 +121,7 @@ impl CsvMapping {
         }
     }
 
-    /// The balance that a row states behind this label.
+    /// The balance that a row states after this label.
     fn labelled(&self, row: &[&str], label: Option<&String>) -> Option<rust_decimal::Decimal> {
         let label = label?;
         let at = row.iter().position(|cell| cell.trim_end_matches([':', '：']) == label)?;
@@ -182,7 +182,7 @@ pub fn read(text: &str, currency: Currency, mapping: &CsvMapping) -> Result<Read
     Ok(ReadStatement { format: StatementFormat::Csv, account: None, opening, closing, from, to, lines })
 }
 
-/// The line of a row, with the balance after it. A row over nothing is no line.
+/// The line of a row, with the balance after it. A row of zero is not a line.
 fn line(
     row: &[&str],
     places: &Places,

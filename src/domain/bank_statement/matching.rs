@@ -1,9 +1,9 @@
 //! Finds the payment that a line of a file is, among those that operators have stated.
 //!
-//! First the bank's id decides, then the order's reference in the line, then account, amount, day and remitter. A line
-//! that names other orders than the payment serves is another payment, whatever its figures are. Where one line and one
-//! payment fit each other alone, they are bound. In any other case an operator chooses: of two lines that fit one
-//! payment, one is another payment.
+//! First the bank's id decides, then the order's reference in the line, then account, amount, day and remitter. If a
+//! line names other orders than the payment serves, it is another payment, whatever its figures are. If one line and
+//! one payment fit only each other, they are bound. In any other case an operator chooses. For example, of two lines
+//! that fit one payment, one is another payment.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +15,7 @@ use crate::domain::bank_transaction::{ALIKE_WITHIN_DAYS, Identity};
 use crate::domain::money::Money;
 use crate::domain::remitter::Name;
 
-/// A payment that an operator stated, and that no line stands for yet. It is on the account of the lines.
+/// A payment that an operator stated, and that has no line yet. It is on the account of the lines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatedPayment {
     pub id: Uuid,
@@ -23,10 +23,10 @@ pub struct StatedPayment {
     pub amount: Money,
     /// What serves orders, or went back.
     pub used: Money,
-    /// Its approval was reversed: what arrived is known by the line.
+    /// Its approval was reversed: the line tells how much arrived.
     pub amount_is_open: bool,
     pub received_on: NaiveDate,
-    /// Who paid, as stated and as the orders declare that it serves. Empty: unknown.
+    /// Who paid: the names that were stated, and those that its orders declare. Empty: unknown.
     pub payers: Vec<String>,
     /// The references of the orders that it serves or names.
     pub references: Vec<String>,
@@ -37,9 +37,9 @@ pub struct StatedPayment {
 pub enum Match {
     /// It is this payment.
     Bound(Uuid),
-    /// It may be one of these, and an operator has to choose.
+    /// The line may be one of these payments, and an operator has to choose.
     Tie(Vec<Uuid>),
-    /// Nobody has stated it: it is a new payment.
+    /// No operator has stated the line: it is a new payment.
     Free,
 }
 
@@ -60,7 +60,7 @@ enum Rule {
     Figures,
 }
 
-/// A line with what is compared of it: reading it out of the texts takes long.
+/// A line with the values that are compared. Reading them from the texts takes long, so they are read once.
 struct ReadLine<'l> {
     line: &'l StatementLine,
     identity: Identity,
@@ -79,7 +79,7 @@ impl<'l> ReadLine<'l> {
     }
 }
 
-/// A payment with its place among all of them, and with what is compared of it.
+/// A payment with its place among all of them, and with the values that are compared.
 struct Known<'p> {
     n: usize,
     payment: &'p StatedPayment,
@@ -87,7 +87,7 @@ struct Known<'p> {
 }
 
 impl Known<'_> {
-    /// How well it fits a line for which the rule found it.
+    /// How well it fits a line for which a rule found it.
     fn fit(&self, rule: Rule, line: &ReadLine<'_>) -> Fit {
         let is_equal = self.payment.amount == line.line.amount;
         let holds = match rule {
@@ -165,8 +165,8 @@ pub struct DaysOfAmount {
     pub last_day: NaiveDate,
 }
 
-/// Where payments with the figures of these lines are: for each amount the days near its lines, as stretches that do
-/// not overlap. One old line adds its own days, and not all days since.
+/// Where payments with the figures of these lines are: for each amount the days near its lines, as ranges that do not
+/// overlap. An old line adds only the days near it, and not all days since.
 #[must_use]
 pub fn stretches(lines: &[StatementLine]) -> Vec<DaysOfAmount> {
     let near = Duration::days(ALIKE_WITHIN_DAYS);
@@ -206,7 +206,7 @@ pub fn match_lines(lines: &[StatementLine], stated: &[StatedPayment]) -> Vec<Mat
                 _ => Vec::new(),
             })
             .collect();
-        // How many lines each of them fits.
+        // How many lines each payment fits.
         let mut wanted: HashMap<usize, usize> = HashMap::new();
         for (known, _) in fitting.iter().flatten() {
             *wanted.entry(known.n).or_default() += 1;

@@ -1,8 +1,8 @@
 //! Bank statements: the files in which a bank says what happened on one of our accounts.
 //!
-//! A file is believed as a whole or not at all: its opening balance and its lines make its closing balance. Where files
-//! overlap, the same line is one line: of identical lines there are as many as the file with most of them has. Credits
-//! that are on record in other words are refused ([`repeats`]).
+//! A file is accepted as a whole or not at all: its opening balance and its lines must add up to its closing balance.
+//! If files overlap, a line that both contain is one line: of identical lines, as many count as the file with the most
+//! of them has. Credits that are already recorded in other words are refused ([`repeats`]).
 //!
 //! A line on which money arrived is one payment. If an operator has stated this payment before, [`matching`] finds it;
 //! [`suggestion`] says which order a new one may be for.
@@ -99,7 +99,7 @@ impl Unreadable {
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatementLine {
     pub booked_on: NaiveDate,
-    /// Positive where money arrived, negative where it left.
+    /// Positive if money arrived, negative if it left.
     pub amount: Money,
     pub bank_id: Option<String>,
     /// The other side, as the bank writes it.
@@ -123,7 +123,7 @@ impl StatementLine {
         }
     }
 
-    /// Whether money arrived by it.
+    /// Whether it brought money.
     #[must_use]
     pub fn is_credit(&self) -> bool {
         self.amount.is_positive()
@@ -149,7 +149,7 @@ impl StatementLine {
         hasher.finalize().to_vec()
     }
 
-    /// The references of ours in the text of the line.
+    /// Our references in the text of the line.
     #[must_use]
     pub fn references(&self) -> Vec<String> {
         find_references(&self.text)
@@ -176,7 +176,7 @@ pub struct ReadStatement {
     pub format: StatementFormat,
     /// The account as the file names it.
     pub account: Option<String>,
-    /// `None` where the file has no balances.
+    /// `None` if the file has no balances.
     pub opening: Option<Money>,
     pub closing: Option<Money>,
     /// The days of its first and its last line, or of its balances.
@@ -224,7 +224,7 @@ pub struct StatementSums {
     pub lines: i32,
     /// What arrived.
     pub credits: Money,
-    /// What left, without its sign.
+    /// The sum of what left, without its sign.
     pub debits: Money,
 }
 
@@ -249,7 +249,7 @@ impl StatementSums {
     }
 }
 
-/// A statement on record.
+/// A recorded statement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BankStatement {
     pub id: Uuid,
@@ -266,13 +266,13 @@ pub struct BankStatement {
     pub confirmed_gap: bool,
     pub second_needed: bool,
     pub uploaded_by: String,
-    /// The customer that the operator who uploaded it is, as the token said, and that of the second operator: the file
-    /// credits no order of theirs.
+    /// The customers that the uploading operator and the second operator are, by their tokens. The file credits no
+    /// order of these customers.
     pub uploader_customer: Option<CustomerId>,
     pub approver_customer: Option<CustomerId>,
     pub uploaded_at: DateTime<Utc>,
     pub end: Option<ProposalEnd>,
-    /// When its lines were taken over.
+    /// When its lines were recorded.
     pub applied_at: Option<DateTime<Utc>>,
 }
 
@@ -317,7 +317,7 @@ pub enum LineList {
     Unapplied,
 }
 
-/// A line on record: what all files that contain it say once.
+/// A recorded line, once for all files that contain it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BankLine {
     pub id: Uuid,
@@ -325,11 +325,11 @@ pub struct BankLine {
     /// The file that brought it.
     pub statement_id: Uuid,
     pub line: StatementLine,
-    /// The payment that stands for it. `None` for a debit, and while an operator has to choose one.
+    /// Its payment. `None` for a debit, and while an operator has to choose one.
     pub payment_id: Option<Uuid>,
-    /// The payments that fit it, where an operator has to choose.
+    /// The payments that fit it, if an operator has to choose.
     pub tie: Vec<Uuid>,
-    /// When it was taken over.
+    /// When the line was recorded.
     pub created_at: DateTime<Utc>,
 }
 

@@ -1,7 +1,7 @@
 //! MT940 of SWIFT: a bank's statement as tagged lines.
 //!
-//! The known libraries refuse what banks write into field 86, so the few fields that matter are read here. Several
-//! messages in one file must follow each other without a gap.
+//! The existing libraries refuse what banks write into field 86, so this module reads the few fields that matter.
+//! Several messages in one file must follow each other without a gap.
 
 use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
@@ -119,7 +119,7 @@ fn read_line(field: &Field<'_>, said: &str, currency: Currency) -> Result<Option
         rest if rest.starts_with('D') => (-1, rest.get(1..)),
         _ => return Err(wrong()),
     };
-    // The third letter of the currency may stand before the amount.
+    // The third letter of the currency may come before the amount.
     let rest = rest.unwrap_or_default().trim_start_matches(|c: char| c.is_ascii_uppercase());
     let end = rest.find(|c: char| !c.is_ascii_digit() && c != ',').ok_or_else(wrong)?;
     let (amount, rest) = rest.split_at_checked(end).ok_or_else(wrong)?;
@@ -140,7 +140,7 @@ fn read_line(field: &Field<'_>, said: &str, currency: Currency) -> Result<Option
     Ok(Some(StatementLine::new(booked_on, money(amount, currency)?, texts)))
 }
 
-/// The booking day has no year: it is the one next to the value day.
+/// The booking day has no year: the year is the one that brings it next to the value day.
 fn booking_day(value_day: NaiveDate, entry: &str) -> Option<NaiveDate> {
     let (month, day) = (entry.get(..2)?.parse().ok()?, entry.get(2..)?.parse().ok()?);
     let years = [value_day.year() - 1, value_day.year(), value_day.year() + 1];

@@ -1,11 +1,12 @@
-//! Credits of a file that are on record already in other words.
+//! Credits of a file that are already recorded in other words.
 //!
-//! The same line of two files is one line only while both say it alike. Another format of the bank, or another mapping
-//! of a CSV, says it in other words. So a file that brings a new credit of a day and an amount has to have all those on
-//! record of that day and amount, too: otherwise the new one may be one of them, and nothing of the file is taken over.
+//! Lines of two files are recognized as the same line only if both files spell it in the same way. Another format of
+//! the bank, or another mapping of a CSV, spells it differently. So a file with a new credit must also contain every
+//! recorded credit of the same day and amount. Otherwise the new credit may be one of those, and nothing of the file is
+//! taken over.
 //!
-//! Where a file goes on at the closing balance of the last one, two credits to which the bank gave different ids are
-//! two. Where it does not, ids decide nothing: a mapping may have read them from another column.
+//! If a file begins at the closing balance of the last one, two credits with different ids of the bank are two credits.
+//! If it does not, ids decide nothing, because a mapping may have read them from another column.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::domain::money::Money;
 
-/// A credit as a file on record says it.
+/// A credit as a recorded file spells it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SaidCredit {
     pub statement_id: Uuid,
@@ -23,7 +24,8 @@ pub struct SaidCredit {
     pub n: i32,
     pub booked_on: NaiveDate,
     pub amount: Money,
-    /// What is equal of two files that say it alike, and its number among the lines of its file that are identical.
+    /// The text that is equal in two files that spell it in the same way, and its number among the identical lines of
+    /// its file.
     pub fingerprint: Vec<u8>,
     pub repeat: i32,
     /// The bank gave it an id.
@@ -40,8 +42,8 @@ impl SaidCredit {
     }
 }
 
-/// The credits of a file that may be on record in other words, each with one that it may be. `goes_on`: the file opens
-/// with the last closing balance of the account.
+/// The credits of a file that may already be recorded in other words, each with a recorded credit that it may be.
+/// `goes_on`: the file opens with the last closing balance of the account.
 #[must_use]
 pub fn said_otherwise<'c>(
     of_file: &'c [SaidCredit],
@@ -50,7 +52,7 @@ pub fn said_otherwise<'c>(
 ) -> Vec<(&'c SaidCredit, &'c SaidCredit)> {
     let said: HashSet<_> = of_file.iter().map(SaidCredit::words).collect();
     let known: HashSet<_> = on_record.iter().map(SaidCredit::words).collect();
-    // Of those that the file lacks, one with an id and one without are enough to find.
+    // Of the credits that the file lacks, it is enough to find one with an id and one without.
     let mut lacking: HashMap<_, Vec<&'c SaidCredit>> = HashMap::new();
     for credit in on_record.iter().filter(|credit| !said.contains(&credit.words())) {
         let alike = lacking.entry(credit.figures()).or_default();
@@ -97,7 +99,7 @@ mod tests {
         let [a, b, _] = &on_record;
         let (plain, with_id) =
             (credit(9, "2026-11-20", "100.00", "x", false), credit(8, "2026-11-20", "100.00", "y", true));
-        // All of them and one more: that one is new. So is one of another day, or over another amount.
+        // The file has all of them and one more, which is new. So is a credit of another day or amount.
         assert!(found(&[a.clone(), b.clone(), plain.clone()], false).is_empty());
         let elsewhere =
             [credit(9, "2026-11-22", "100", "x", false), credit(10, "2026-11-21", "7.01", "x", false), a.clone()];
@@ -105,10 +107,10 @@ mod tests {
         for goes_on in [false, true] {
             assert_eq!(found(std::slice::from_ref(&plain), goes_on), [(9, 1)], "{goes_on}");
             assert_eq!(found(&[a.clone(), plain.clone()], goes_on), [(9, 2)], "{goes_on}");
-            // The bank gave no id to the one that is lacking.
+            // The bank gave no id to the credit that is missing.
             assert_eq!(found(&[b.clone(), with_id.clone()], goes_on), [(8, 1)], "{goes_on}");
         }
-        // Two ids are two credits, unless the file says the days again.
+        // Two ids are two credits, unless the file covers the same days again.
         let other_id = [a.clone(), with_id];
         assert!(found(&other_id, true).is_empty());
         assert_eq!(found(&other_id, false), [(8, 2)]);

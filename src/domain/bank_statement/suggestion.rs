@@ -2,11 +2,11 @@
 //!
 //! | what agrees | score |
 //! |---|---|
-//! | the order's reference stands in the line | 100 |
+//! | the order's reference is in the line | 100 |
 //! | amount and remitter | 60 |
 //! | amount, and the order is at most 14 days older than the line | 30 |
 //!
-//! Scores add up. The order with the highest score is suggested; where two share it, none is.
+//! Scores add up. The order with the highest score is suggested; if two share it, none is suggested.
 
 use chrono::{Duration, NaiveDate};
 use uuid::Uuid;
@@ -43,7 +43,7 @@ pub enum Suggestion {
     Tie,
 }
 
-/// The score of an order for a line on which money arrived, and which has these references and this remitter.
+/// The score of an order for a line that brought money, and that has these references and this remitter.
 fn score(line: &StatementLine, references: &[String], remitter: Option<&Name>, order: &OpenOrder) -> u16 {
     let has_reference = references.contains(&order.reference);
     let has_amount = line.amount == order.amount;

@@ -91,7 +91,7 @@ fn read_as(bytes: &[u8], mapping: Option<&CsvMapping>) -> ReadStatement {
     read(bytes, "CNY".parse().unwrap(), mapping).unwrap()
 }
 
-/// The five files say the same of the account, each in the dialect of its bank.
+/// The five files say the same about the account, each in the dialect of its bank.
 #[test]
 fn files_of_three_banks_are_read_in_their_dialects() {
     let files = [
@@ -209,7 +209,8 @@ fn stated(n: u128, id: &str, day: &str, amount: &str, payer: Option<&str>, refer
     }
 }
 
-/// What payments are read for lines: an old line that is still tied must not make an upload read all payments since.
+/// Which payments are read for lines: an old line that still waits for a choice must not make an upload read all
+/// payments since then.
 #[test]
 fn an_old_line_adds_its_own_days_and_not_all_days_since() {
     let lines = [
@@ -301,10 +302,10 @@ fn what_several_fit_or_contradicts_is_a_tie() {
     // Two lines and one payment.
     let two = [one.clone(), line("2026-11-20", "100", Some("Y"), Some("Alice"), "")];
     assert_eq!(match_lines(&two, &alike[..1]), [tie(&[1]), tie(&[1])]);
-    // An id that is there, with another amount: nobody guesses who is right.
+    // The same id with another amount: an operator decides.
     let mistyped = [stated(1, "Z", "2026-11-20", "1000", Some("Alice"), None)];
     assert_eq!(match_lines(std::slice::from_ref(&one), &mistyped), [tie(&[1])]);
-    // Once its approval is reversed, the line says what arrived.
+    // Once its approval is reversed, the line decides how much arrived.
     let open = [StatedPayment { amount_is_open: true, used: cny("0"), ..mistyped[0].clone() }];
     assert_eq!(match_lines(std::slice::from_ref(&one), &open), [Match::Bound(Uuid::from_u128(1))]);
     let used = [StatedPayment { amount_is_open: true, used: cny("150"), ..mistyped[0].clone() }];
@@ -337,7 +338,7 @@ fn forty_lines_have_the_wanted_suggestions() {
     }
     assert_eq!(lines.len(), 40);
     for (wanted, n, day, amount, remitter, text) in lines {
-        // `<O3>` in a text stands for the reference of that order.
+        // `<O3>` in a text means the reference of that order.
         let text = orders
             .iter()
             .fold(text, |text, order| text.replace(&format!("<O{}>", order.id.as_u128()), &order.reference));

@@ -1,11 +1,11 @@
 //! Bank transactions: one line of a bank statement is one payment, however an operator writes it.
 //!
 //! The identity of a line is our account and the bank's id in its [normal form](normal_form). A placeholder such as
-//! `NOTPROVIDED` is no identity: such a line is known by its day, its amount and its remitter. Banks do repeat ids, so
-//! a genuine second line under a known identity is the line 2 of it, which an operator must claim by name.
+//! `NOTPROVIDED` is no identity: such a line is identified by its day, amount and remitter. Banks do repeat ids, so a
+//! second line under a known identity is its line 2, which an operator must claim explicitly.
 //!
 //! A line whose approval was reversed keeps its place, but nobody knows what truly arrived. The operator who uses it
-//! next states its amount anew, or it is voided. Therefore a mistyped amount can be credited once and never again.
+//! next states its amount again, or voids it. Therefore a mistyped amount can be credited once and never again.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -15,13 +15,13 @@ use uuid::Uuid;
 use super::money::Money;
 use super::percent::Percent;
 
-/// What banks write where the payer gave no id.
+/// What banks write if the payer gave no id.
 const PLACEHOLDERS: [&str; 2] = ["NONREF", NO_ID];
 
-/// What stands for the bank's id of a line that has none.
+/// The placeholder for the bank's id of a line that has none.
 pub const NO_ID: &str = "NOTPROVIDED";
 
-/// Two equal amounts within so many days may be one transfer that was stated twice.
+/// Two equal amounts within this many days may be one transfer that was stated twice.
 pub const ALIKE_WITHIN_DAYS: i64 = 3;
 
 /// The most characters of an identity. A normal form may be longer than what was written.
@@ -39,7 +39,7 @@ pub fn normal_form(text: &str) -> String {
 /// Why a line has no identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoIdentity {
-    /// The bank's id is a placeholder, and the remitter that would have to stand in for it is not stated.
+    /// The bank's id is a placeholder, and the remitter, which is then needed to identify the line, is not stated.
     RemitterNeeded,
     /// Its normal form has more than 200 characters.
     TooLong,
@@ -73,7 +73,7 @@ impl Identity {
         if text.chars().count() > LONGEST { Err(NoIdentity::TooLong) } else { Ok(Self(text)) }
     }
 
-    /// The identity of a line as a bank's file states it. Its text stands in for an id and a remitter that are missing.
+    /// The identity of a line as a bank's file states it. If id and remitter are missing, its text takes their place.
     #[must_use]
     pub fn of_line(
         bank_id: Option<&str>,
@@ -114,7 +114,7 @@ impl Identity {
         &self.0
     }
 
-    /// The id of the payment that stands for the line `n` under this identity.
+    /// The id of the payment of line `n` under this identity.
     #[must_use]
     pub fn payment_id(&self, n: i32) -> String {
         if n == 1 { self.0.clone() } else { format!("{}#{n}", self.0) }
@@ -129,18 +129,18 @@ pub struct StatedLine {
     /// The bank's id as the operator wrote it.
     pub stated_id: String,
     pub identity: Identity,
-    /// All that arrived by the line. Where it is absent, it is the part that serves the order, plus the parts that
+    /// The whole amount of the line. If it is absent, the whole is the part that serves the order, plus the parts that
     /// serve others.
     pub amount: Option<Money>,
     /// The part that serves the order.
     pub received: Money,
     pub received_on: NaiveDate,
     pub remitter: Option<String>,
-    /// The operator says that it is another line than the one on record under the same identity.
+    /// The operator says that it is another line than the recorded one with the same identity.
     pub another_line: bool,
 }
 
-/// A line on record. One payment stands for it.
+/// A recorded line. It has one payment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BankTransaction {
     pub payment_id: Uuid,
@@ -156,13 +156,13 @@ pub struct BankTransaction {
     pub remitter: Option<String>,
     /// The normal form of the remitter, or else of the one that the order declares; empty while both are unknown.
     pub payer: String,
-    /// What was stated of its amount has proven wrong, or may be: the next statement states it anew.
+    /// Its stated amount is wrong, or may be: the next statement sets it again.
     pub amount_is_open: bool,
     pub stated_by: String,
     pub stated_at: DateTime<Utc>,
 }
 
-/// What is used of the payment that stands for a line.
+/// How much of a line's payment is used.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UsedPart {
     /// What serves orders or wallets.
@@ -183,27 +183,27 @@ impl UsedPart {
 /// Which line a statement is about.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum LinePlace {
-    /// The line `n` under its identity, over `amount`, of which nobody has stated anything so far.
+    /// Line `n` under its identity, of `amount`: nobody has stated it so far.
     New { n: i32, amount: Money },
-    /// A line on record with enough left. `amount` is the line's amount from now on.
+    /// A recorded line of which enough is left. From now on its amount is `amount`.
     Known { payment_id: Uuid, amount: Money },
 }
 
 /// Why an operator's statement fits no line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Misplaced {
-    /// The line on record has another day or another remitter. Either a figure is wrong, or it is another line; then
-    /// the operator must say so.
+    /// The recorded line has another day or another remitter. Either a figure is wrong, or this is another line, and
+    /// then the operator must say so.
     AnotherLine(Uuid),
     /// Less than the stated part is left of the line.
     Used(Uuid),
-    /// The whole line is stated to be less than its parts, or to be another amount than the one on record.
+    /// The stated amount of the whole line is less than its parts, or differs from the recorded amount.
     Amount,
-    /// Another line than the one on record was claimed, and none is on record.
+    /// The operator claims another line than the recorded one, but none is recorded.
     NoFirstLine,
 }
 
-/// Finds the line that a statement is about, among the lines on record under its identity, in their order.
+/// Finds the line that a statement is about, among the recorded lines of its identity, in their order.
 ///
 /// # Errors
 /// [`Misplaced`].
@@ -234,15 +234,15 @@ pub fn place(stated: &StatedLine, known: &[(BankTransaction, UsedPart)]) -> Resu
 }
 
 impl BankTransaction {
-    /// Whether the statement can be about this line: nothing in it contradicts what is on record. A line whose amount
-    /// is open is stated anew as a whole.
+    /// Whether the statement can be about this line: nothing in it contradicts the record. If the line's amount is
+    /// open, the whole line is stated again.
     fn is_stated_by(&self, stated: &StatedLine) -> bool {
         let agrees = self.received_on == stated.received_on
             && !are_different(self.remitter.as_deref(), stated.remitter.as_deref());
         agrees || self.amount_is_open
     }
 
-    /// The line's amount when the stated part is taken of it.
+    /// The line's amount once the stated part is taken from it.
     fn take(&self, stated: &StatedLine, used: UsedPart) -> Result<Money, Misplaced> {
         let too_much = |_| Misplaced::Used(self.payment_id);
         let needed = used.applied.checked_add(stated.received).map_err(too_much)?;
@@ -257,7 +257,7 @@ impl BankTransaction {
         if used.least() > self.amount.amount() { Err(Misplaced::Used(self.payment_id)) } else { Ok(self.amount) }
     }
 
-    /// The amount of a line that is stated anew: never less than what is used of it. Zero voids the line.
+    /// The amount of a line that is stated again: never less than what is used of it. Zero voids the line.
     ///
     /// # Errors
     /// [`Misplaced::Amount`].

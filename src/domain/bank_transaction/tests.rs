@@ -128,7 +128,7 @@ fn a_line_whose_approval_was_reversed_is_worth_what_is_stated_next() {
     assert_eq!(takes(&StatedLine { amount: Some(money("200")), ..stated("T", "90") }, "60"), of("200"));
     let less = StatedLine { amount: Some(money("149")), ..stated("T", "90") };
     assert_eq!(takes(&less, "60"), Err(Misplaced::Amount));
-    // Its day and its remitter are stated anew as well.
+    // Its day and its remitter are stated again as well.
     assert_eq!(takes(&StatedLine { received_on: day(20), ..stated("T", "90") }, "0"), of("90"));
 
     assert_eq!(open.restated(money("0"), used("0")), Ok(money("0")));

@@ -23,13 +23,13 @@ use super::wallet_key::WalletKey;
 
 pub use state::TakeBacks;
 
-/// What a key means that was used before.
+/// The meaning of a key that was used before.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub enum KnownKey {
     /// It booked this.
     Booked { fingerprint: i64, booked: Booked },
-    /// It opened a hold that was captured and deleted since. Of what it asked for only the charge is left.
+    /// It opened a hold that has since been captured and deleted. Only the charge is left.
     CapturedHold,
 }
 
@@ -131,9 +131,9 @@ impl Book {
         }
     }
 
-    /// Takes the whole amount from the first wallet, or else from its fallback. When neither can pay, because money is
-    /// short or a cap is reached, usage that must be booked becomes debt of the first wallet. Other usage is refused
-    /// for the first wallet's reason, or for the fallback's cap when the first wallet is only short of money.
+    /// Takes the whole amount from the first wallet, or else from its fallback. Neither can pay if money is short or a
+    /// cap is reached. Then usage that must be booked becomes debt of the first wallet. Other usage is refused for the
+    /// first wallet's reason; if the first wallet is only short of money, it is refused for the fallback's cap.
     fn deduct_with_fallback(
         &mut self,
         key: &WalletKey,

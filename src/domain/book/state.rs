@@ -1,4 +1,4 @@
-//! The claims and movements of taken-back money that a book has read, and what of them changes.
+//! The claims and movements of taken-back money that a book has read, and their changes.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,7 +11,7 @@ use crate::domain::take_back::{Claim, TakeBackId, Taken, TakenPart};
 pub struct TakeBacks {
     /// Oldest first.
     pub(super) claims: Vec<Claim>,
-    /// Those with something left to give back, in the order in which they were taken.
+    /// The movements of which something is left to give back, in the order in which they were taken.
     pub(super) taken: Vec<Taken>,
     /// The number of the last movement of each source.
     pub(super) last: HashMap<TakeBackId, i32>,
@@ -28,7 +28,7 @@ impl TakeBacks {
         Self { claims, taken, last, ..Self::default() }
     }
 
-    /// The claims to write. One that has ended has the amount zero.
+    /// The claims to write. A claim that has ended has the amount zero.
     pub fn changed_claims(&self) -> impl Iterator<Item = &Claim> {
         self.claims.iter().filter(|claim| self.changed_claims.contains(&(claim.origin.id, claim.part)))
     }
@@ -38,7 +38,7 @@ impl TakeBacks {
         self.taken.iter().filter(|taken| self.changed_taken.contains(&(taken.origin.id, taken.n)))
     }
 
-    /// The customers of whom a currency's last claim has ended, so that their wallets lose the mark.
+    /// The customers whose last claim in a currency has ended, so that their wallets lose the mark.
     #[must_use]
     pub fn ended(&self) -> &BTreeSet<CustomerId> {
         &self.ended

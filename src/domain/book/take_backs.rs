@@ -1,8 +1,8 @@
 //! Taken-back money in a book: how it is collected, claimed, and given back. The rules are in
 //! [`crate::domain::take_back`].
 //!
-//! Whatever concerns a claim is decided under the locks of all wallets of the customer and currency, so that no wallet
-//! can gain money unseen, and its last cent can clear the mark of all of them.
+//! Everything about a claim is decided under the locks of all wallets of the customer and currency. So no wallet can
+//! gain money unseen, and the last cent of the claim can clear the mark of all of them.
 
 use uuid::Uuid;
 
@@ -46,7 +46,7 @@ impl Book {
         Ok(())
     }
 
-    /// Takes back money, and an order's bonus. `home` is the wallet that it came to.
+    /// Takes back money, and an order's bonus. `home` is the wallet that the money came to.
     pub(super) fn collect(&mut self, home: &WalletKey, asked: &Collection) -> Result<Booked, Refusal> {
         let Collection { origin, money, bonus, grant_id, reach } = asked;
         self.expire_lapsed_grants(home)?;
@@ -103,7 +103,7 @@ impl Book {
         std::iter::once(home.clone()).chain(others.into_iter().filter(|key| key != home)).collect()
     }
 
-    /// What a wallet can give; nothing where it does not exist.
+    /// What a wallet can give; zero if it does not exist.
     fn movable(&self, key: &WalletKey) -> Money {
         self.wallets.get(key).map_or(Money::zero(key.currency), Wallet::movable)
     }
@@ -113,7 +113,7 @@ impl Book {
         self.wallets.keys().filter(is_beside).cloned()
     }
 
-    /// Refuses what the wallets cannot give, before anything has changed.
+    /// Refuses more than the wallets can give, before anything has changed.
     fn require_from(
         &self,
         home: &WalletKey,
@@ -153,7 +153,7 @@ impl Book {
         Ok(rest)
     }
 
-    /// One movement: takes from one wallet, into debt where it has less. An amount of zero makes no movement.
+    /// One movement: takes from one wallet, into debt if it has less. An amount of zero makes no movement.
     fn take(&mut self, key: &WalletKey, of: For<'_>, amount: Money) -> Result<(), Refusal> {
         if !amount.is_positive() {
             return Ok(());
@@ -181,7 +181,7 @@ impl Book {
         self.record(For { origin, part: TakenPart::Bonus, grant_id: Some(grant_id) }, n, key, amount, &booked)
     }
 
-    /// Records a movement, which has an entry: nobody takes more than there is.
+    /// Records a movement, which has an entry. It never takes more than there is.
     fn record(&mut self, of: For<'_>, n: i32, key: &WalletKey, amount: Money, booked: &Booked) -> Result<(), Refusal> {
         let entry = booked.entry.as_ref().ok_or(Refusal::MoreThanTaken)?;
         self.take_backs.changed_taken.insert((of.origin.id, n));
@@ -294,7 +294,7 @@ impl Book {
         Ok(())
     }
 
-    /// Money that was taken for a bonus is given back: it is owed no longer. The grant lies in the order's wallet.
+    /// Money that was taken for a bonus is given back: it is owed no longer. The grant is in the order's wallet.
     fn settle_bonus_owed(&mut self, taken: &Taken, amount: Money) {
         let (TakenPart::BonusMoney, Some(grant_id)) = (taken.part, taken.grant_id) else { return };
         let keys: Vec<WalletKey> = self.wallets_beside(&taken.wallet).collect();
@@ -339,8 +339,8 @@ impl Book {
         let movements: Vec<Taken> = self.take_backs.taken.iter().rev().cloned().collect();
         for taken in movements.iter().filter(|taken| of_order(&taken.origin, taken.part)) {
             let part = taken.outstanding().min(rest);
-            // A wallet that cannot hold the money any more keeps the bonus instead. The bonus is owed until it is
-            // revoked: what is owed of a grant whose time is over does not expire.
+            // If a wallet cannot take the money, because its total would be too large, it keeps the bonus instead. The
+            // bonus is owed until it is revoked: even if the grant's time is over, what is owed of it does not expire.
             if self.credit_back(taken, part).is_err() || self.revoke(&taken.origin, key, grant_id, part).is_err() {
                 break;
             }

@@ -91,7 +91,7 @@ impl Desk {
         self.book(&top_up_without_order(&ann(), &Product::from_column(product), payment, usd(amount)));
     }
 
-    /// Both sides, or what refuses the first.
+    /// The postings of both sides, or the refusal of the first.
     fn transfer(&mut self, from: &str, to: &str, amount: &str) -> PostingOutcome {
         self.1 += 1;
         let (from, to) = (Product::from_column(from), Product::from_column(to));
@@ -171,7 +171,7 @@ impl Desk {
         self.0.wallets[&key("")].parts().granted
     }
 
-    /// What is claimed, oldest first; all wallets are marked exactly while something is.
+    /// What is claimed, oldest first. All wallets are marked if and only if something is claimed.
     fn claimed(&self) -> Vec<Money> {
         let claims: Vec<Money> =
             self.0.take_backs.claims.iter().map(|claim| claim.amount).filter(|amount| !amount.is_zero()).collect();
@@ -230,14 +230,14 @@ fn while_it_stands_nothing_new_is_spent_and_what_runs_goes_on() {
     assert!(matches!(desk.usage("w", "gpu", "4", OnInsufficient::Book), PostingOutcome::Booked(_)));
     desk.top_up("gpu", "10");
     assert_eq!(desk.claimed(), [usd("64")]);
-    // Within the hold; what it frees is taken.
+    // A capture within the hold; what it frees is taken.
     desk.book(&capture(HOLD, dec("15")));
     assert_eq!((desk.paid(), desk.claimed()), (usds(["0", "0", "0"]), vec![usd("59")]));
     let reversal = NewReversal { id: "r".to_owned(), customer: ann(), usage_id: "u".to_owned(), amount: None };
     let posting = reversal.posting(key(""), spent.entry.as_ref().unwrap(), None, &[]).unwrap();
     desk.book(&posting);
     assert_eq!((desk.paid(), desk.claimed()), (usds(["0", "0", "0"]), vec![usd("9")]));
-    // The last cent ends it, and the rest stays.
+    // The last cent ends the claim, and the rest stays.
     desk.top_up("whatsapp", "10");
     assert_eq!((desk.paid(), desk.claimed()), (usds(["0", "0", "1"]), vec![]));
     desk.spend("x", "whatsapp", "1");
@@ -282,7 +282,7 @@ fn a_spent_bonus_is_taken_as_money_and_exchanged_when_it_returns() {
     desk.order("100", "20");
     let spent = desk.spend("u", "", "12");
     desk.transfer("", "gpu", "95");
-    // 8 of the bonus are there. For the other 10 of its share money is taken: 100 in all, 5 of main and 95 of gpu.
+    // 8 of the bonus are left. Money is taken for the other 10 of its share: 100 in all, 5 from main and 95 from gpu.
     desk.dispute(FIRST, "90", "18");
     assert_eq!((desk.paid(), desk.granted(), desk.claimed()), (usds(["0", "0", "0"]), usd("0"), vec![]));
     let kinds = |desk: &Desk| {
@@ -293,14 +293,14 @@ fn a_spent_bonus_is_taken_as_money_and_exchanged_when_it_returns() {
     assert_eq!(kinds(&desk), (1, 1, 0));
     let reversal = NewReversal { id: "r".to_owned(), customer: ann(), usage_id: "u".to_owned(), amount: None };
     desk.book(&reversal.posting(key(""), spent.entry.as_ref().unwrap(), None, &[]).unwrap());
-    // 10 of the 12 that came back are revoked, and their money is where it was taken from.
+    // 10 of the 12 that came back are revoked, and the money taken for them is back in its wallets.
     assert_eq!((desk.paid(), desk.granted()), (usds(["0", "10", "0"]), usd("2")));
     assert_eq!(kinds(&desk), (2, 1, 1));
     desk.win(FIRST, "90", "18");
     assert_eq!((desk.paid(), desk.granted()), (usds(["5", "95", "0"]), usd("20")));
 }
 
-/// What is owed of a bonus does not expire: it ends what was taken, or is claimed, for it.
+/// What is owed of a bonus does not expire: it settles what was taken, or is claimed, for it.
 #[test]
 fn a_bonus_that_returns_after_its_expiry_is_exchanged_too() {
     for topped_up in ["0", "20"] {
@@ -315,7 +315,7 @@ fn a_bonus_that_returns_after_its_expiry_is_exchanged_too() {
         desk.book(&reversal.posting(key(""), spent.entry.as_ref().unwrap(), None, &[]).unwrap());
         assert_eq!((desk.paid(), desk.granted(), desk.claimed()), (usds(["0", topped_up, "0"]), usd("0"), vec![]));
         assert!(desk.0.wallets.values().all(|wallet| wallet.bonus_owed().amount().is_zero()));
-        // The money comes back whole, and the bonus for as long as nothing has looked at its expiry.
+        // The whole money comes back; so does the bonus, as long as no posting has noticed its expiry.
         desk.win(FIRST, "100", "20");
         desk.book(&sweep(key("")));
         assert_eq!((desk.paid(), desk.granted()), (usds(["100", topped_up, "0"]), usd("0")));
@@ -332,7 +332,7 @@ fn a_held_bonus_counts_as_spent_until_it_is_released() {
     assert!(matches!(outcome, PostingOutcome::Refused(Refusal::Insufficient(_))), "{outcome:?}");
     desk.dispute(SECOND, "100", "20");
     assert_eq!(desk.claimed(), [usd("20")]);
-    // Nothing is taken: the bonus that is there again ends the claim.
+    // Nothing is taken: the returned bonus ends the claim.
     desk.book(&release(HOLD));
     assert_eq!((desk.paid(), desk.granted(), desk.claimed()), (usds(["0", "0", "0"]), usd("0"), vec![]));
     assert!(desk.0.wallets.values().all(|wallet| wallet.bonus_owed().amount().is_zero()));
@@ -366,7 +366,7 @@ fn what_the_orders_wallet_alone_lacks_is_its_debt_and_stops_nothing() {
     desk.spend("v", "gpu", "60");
 }
 
-/// The clock of the database ran an hour ahead when the wallets were moved last, and was set right.
+/// The clock of the database was an hour fast when the wallets last changed, and was then corrected.
 #[test]
 fn a_clock_that_ran_ahead_decides_nothing_once_it_is_right() {
     let now = "2026-11-21T00:00:00Z".parse().unwrap();
@@ -387,7 +387,7 @@ fn a_clock_that_ran_ahead_decides_nothing_once_it_is_right() {
     };
     let opened = desk.book(&hold.posting(HOLD)).hold.unwrap();
     assert_eq!((opened.created_at, opened.expires_at), (now, now + Duration::minutes(1)));
-    // What is written never runs backwards.
+    // The written time never runs backwards.
     let captured = desk.book(&capture(HOLD, dec("3"))).entry.unwrap();
     assert_eq!((captured.amount, captured.created_at), (usd("-3"), ahead));
 }

@@ -1,11 +1,11 @@
 //! The stable codes of the API's errors. Programs of partners branch on them, so a code keeps its text and its meaning.
 //!
-//! One list defines each code once: its text, where it stands in an answer, and what the caller should do. The page
+//! One list defines each code once: its text, its place in an answer, and what the caller should do. The page
 //! `docs/error_codes.md` is made from it.
 
 use std::fmt;
 
-/// Where a code stands in an answer.
+/// The place of a code in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Appearance {
     /// As the `code` of a problem with this HTTP status.
@@ -79,7 +79,7 @@ codes! {
     UnreadableBody = "unreadable_body", [Problem(400)];
     /// The operation needs the header `Idempotency-Key`; send one.
     IdempotencyKeyRequired = "idempotency_key_required", [Problem(400)];
-    /// The header `Idempotency-Key` is not 1 to 255 visible ASCII characters, or it came twice; send one good key.
+    /// The header `Idempotency-Key` is not 1 to 255 visible ASCII characters, or it occurs twice; send one valid key.
     IdempotencyKeyMalformed = "idempotency_key_malformed", [Problem(400)];
     /// The token is missing, expired or not valid; get a new token.
     Unauthorized = "unauthorized", [Problem(401)];
@@ -103,8 +103,8 @@ codes! {
     NotAcceptable = "not_acceptable", [Problem(406)];
     /// The body did not arrive in time; send it again, or send less at once.
     BodyTooSlow = "body_too_slow", [Problem(408)];
-    /// The feed does not go on from this cursor: it is too old, or the database was restored since; read the objects
-    /// anew, and start again without a cursor.
+    /// The feed does not go on from this cursor: it is too old, or the database was restored since then; read the
+    /// objects again, and start without a cursor.
     CursorExpired = "cursor_expired", [Problem(410)];
     /// The object has changed since you read it; read it again, and repeat the change with its new ETag.
     PreconditionFailed = "precondition_failed", [Problem(412)];
@@ -149,17 +149,16 @@ codes! {
     CustomerFrozen = "customer_frozen", [Problem(409)];
     /// An operator has frozen the wallet; ask the operator.
     WalletFrozen = "wallet_frozen", [Problem(409)];
-    /// The account is being closed, or is closed: nothing new goes out or comes in; ask the operator.
+    /// The account is being closed, or is closed: no money goes out or comes in; ask the operator.
     AccountClosed = "account_closed", [Problem(409)];
-    /// The account is not being closed, or its closing has come further, or not that far; read the closing for its
-    /// state.
+    /// The account is not being closed, or its closing is in another step; read the closing for its state.
     ClosingMovedOn = "closing_moved_on", [Problem(409)];
     /// The payout is in a state that the operation cannot change, or the money has changed; read it again.
     PayoutMovedOn = "payout_moved_on", [Problem(409)];
-    /// The rest of a closed account is paid out only some days after its last payment, which may be contested until
-    /// then, and not while a payment is disputed; `detail` says when.
+    /// The rest of a closed account is paid out some days after its last payment, because that can be contested until
+    /// then. It is not paid out while a payment is disputed. `detail` says when.
     PayoutTooEarly = "payout_too_early", [Problem(409)];
-    /// The account owes nothing in this currency, or another sum than was proposed; read the closing.
+    /// The account owes nothing in this currency, or not the proposed sum; read the closing.
     NothingOwed = "nothing_owed", [Problem(409)];
     /// The money was booked before; read the object to see the result.
     AlreadyBooked = "already_booked", [Problem(409)];
@@ -183,13 +182,13 @@ codes! {
     TooManyWebhookEndpoints = "too_many_webhook_endpoints", [Problem(409)];
     /// The owner has as many API keys as are allowed; revoke one first.
     TooManyApiKeys = "too_many_api_keys", [Problem(409)];
-    /// A key makes no key; call with a token of your identity provider, or let `topup key create` make it.
+    /// A key cannot create a key; call with a token of your identity provider, or use `topup key create`.
     MadeWithKey = "made_with_key", [Problem(403)];
     /// The service has disabled the webhook endpoint; enable it first.
     WebhookEndpointDisabled = "webhook_endpoint_disabled", [Problem(409)];
-    /// The order has as many transfer slips as an order may have; those that it has are kept.
+    /// The order has as many transfer slips as are allowed, and they are kept.
     TooManyTransferSlips = "too_many_transfer_slips", [Problem(409)];
-    /// What the books say of this time may still change; ask for an earlier time, or again in a moment.
+    /// The books of this time can still change; ask for an earlier time, or repeat the request in a moment.
     TooRecent = "too_recent", [Problem(409)];
     /// Only a pending order can be cancelled; read the order for its state.
     OrderNotCancellable = "order_not_cancellable", [Problem(409)];
@@ -213,33 +212,35 @@ codes! {
     SecondOperatorNeeded = "second_operator_needed", [Problem(409)];
     /// The amount differs from the order's by much; if it did arrive, send `confirm_difference: true`.
     ConfirmDifference = "confirm_difference", [Problem(422)];
-    /// A payment like this one is on record, and the detail names it; if this is another transfer, send
+    /// A similar payment is recorded, and the detail names it; if this is another transfer, send
     /// `confirm_not_duplicate: true`.
     ConfirmNotDuplicate = "confirm_not_duplicate", [Problem(422)];
-    /// The id is on record with another day or remitter; correct the figures, or, if the bank shows another line with
+    /// The id is recorded with another day or remitter; correct the figures, or, if the bank shows another line with
     /// this id, send `another_line: true`. A second operator must confirm it.
     AnotherLine = "another_line", [Problem(422)];
     /// Several payments fit a line of the bank's statement; say first which one it is, at the line.
     BankLineTied = "bank_line_tied", [Problem(409)];
-    /// It is known which payment the line is, so nobody can choose another one; read the line.
+    /// The payment of the line is known, so nobody can choose another one; read the line.
     BankLineChosen = "bank_line_chosen", [Problem(409)];
     /// The file cannot be read as a statement of this account; `detail` names the place and what is wrong there.
     StatementUnreadable = "statement_unreadable", [Problem(422)];
     /// The file is a statement of another account; name that account.
     OtherAccount = "other_account", [Problem(422)];
-    /// The lines of the file do not make its closing balance, so nothing of it is taken over; ask the bank for a whole
-    /// file.
+    /// The lines of the file do not add up to its closing balance, so nothing of it is taken over; ask the bank for a
+    /// complete file.
     BalancesDisagree = "balances_disagree", [Problem(422)];
-    /// The file does not begin with the last closing balance of the account; upload what is missing first, or, if that
-    /// is right, send `confirm_gap=true`.
+    /// The file does not begin with the last closing balance of the account; upload the missing file first, or, if the
+    /// gap is right, send `confirm_gap=true`.
     ConfirmGap = "confirm_gap", [Problem(422)];
-    /// Credits of the file may be on record already in other words; send these days as they were sent before.
+    /// Credits of the file may already be recorded in other words; send these days in the same format and mapping as
+    /// before.
     LinesOnRecord = "lines_on_record", [Problem(422)];
     /// Services have granted as much as they may in 24 hours; let an operator give the credit.
     GrantAboveLimit = "grant_above_limit", [Problem(403)];
     /// The dispute is decided, or the company has not named it yet; read it for its state.
     DisputeClosed = "dispute_closed", [Problem(409)];
-    /// Evidence about the dispute was sent before, and a company takes it once; the rest is done on its own pages.
+    /// Evidence about the dispute was sent before, and a company takes it once; add anything else on the company's own
+    /// pages.
     EvidenceSent = "evidence_sent", [Problem(409)];
     /// Nothing here waits for a second operator; read the object for its state.
     NothingProposed = "nothing_proposed", [Problem(409)];
@@ -262,11 +263,11 @@ codes! {
     RefundNotAwaitingApproval = "refund_not_awaiting_approval", [Problem(409)];
     /// The provider decides about the refund, so an operator cannot reject it; wait for the provider.
     RefundNotRejectable = "refund_not_rejectable", [Problem(409)];
-    /// The provider sends the refund itself; only a refund by bank transfer is recorded as sent by hand.
+    /// The provider sends the refund itself; only a refund by bank transfer is recorded as sent by an operator.
     RefundNotByHand = "refund_not_by_hand", [Problem(409)];
     /// The refund is in a state that the operation cannot change; read it again.
     RefundMovedOn = "refund_moved_on", [Problem(409)];
-    /// The order has a refund request that waits; wait for the answer, or withdraw it first.
+    /// The order has an open refund request; wait for the answer, or withdraw it first.
     RefundRequestWaiting = "refund_request_waiting", [Problem(409)];
     /// The refund request has been decided or withdrawn; read it for its state.
     RefundRequestDecided = "refund_request_decided", [Problem(409)];
@@ -308,7 +309,7 @@ codes! {
     DatabaseUnavailable = "database_unavailable", [Problem(503)];
     /// The keys that verify tokens cannot be fetched; keep the token, and repeat the request after `Retry-After`.
     KeysUnavailable = "keys_unavailable", [Problem(503)];
-    /// The service, or its database, is not ready; send it no requests yet.
+    /// The service, or its database, is not ready; send no requests yet.
     NotReady = "not_ready", [Problem(503)];
     /// The service is stopping; repeat the request.
     ShuttingDown = "shutting_down", [Problem(503)];
@@ -356,7 +357,7 @@ codes! {
     NothingToCredit = "nothing_to_credit", [Field];
     /// The amount is more than is left to give back; ask for less.
     MoreThanTaken = "more_than_taken", [Field];
-    /// The object is in another currency; name one in the same currency.
+    /// The object has another currency; name one with the same currency.
     CurrencyMismatch = "currency_mismatch", [Field];
 
     // Names.
@@ -396,11 +397,11 @@ codes! {
     Count = "count", [Field];
     /// The list has too many items; send fewer.
     TooMany = "too_many", [Field];
-    /// The item stands in the list twice; leave one out.
+    /// The list contains the item twice; leave one out.
     Duplicate = "duplicate", [Field];
-    /// The value lies outside of its range; the detail names the range.
+    /// The value is outside its range; the detail names the range.
     OutOfRange = "out_of_range", [Field];
-    /// The day has not come anywhere; send the day on which it happened.
+    /// The day is in the future in every time zone; send the day on which it happened.
     InTheFuture = "in_the_future", [Field];
     /// The time has passed; send one in the future.
     NotInTheFuture = "not_in_the_future", [Field];
@@ -408,9 +409,9 @@ codes! {
     NotAWebAddress = "not_a_web_address", [Field];
     /// The service does not send payers back to this site; name a page of a site that its operator allows.
     ReturnUrlNotAllowed = "return_url_not_allowed", [Field];
-    /// The URL is not one that webhooks go to; send one that begins with `https://` and leads to a public address.
+    /// Webhooks cannot go to this URL; send one that begins with `https://` and leads to a public address.
     UrlNotAllowed = "url_not_allowed", [Field];
-    /// The cursor is not of this service, or its filters differ; start again without a cursor.
+    /// The cursor is not one of this service, or it belongs to other filters; start again without a cursor.
     InvalidCursor = "invalid_cursor", [Field];
     /// The field never changes; make a new object instead.
     Immutable = "immutable", [Field];

@@ -13,7 +13,7 @@ fn each_code_is_another_word() {
     }
 }
 
-/// `OrderNotOpen` is `order_not_open`, so that a reader of either finds the other.
+/// `OrderNotOpen` is `order_not_open`, so that a search for one finds the other.
 #[test]
 fn a_variant_is_named_as_its_text() {
     for code in Code::ALL {

@@ -2,7 +2,7 @@
 //!
 //! A credit repays the oldest debt first. A reversal of usage makes one exception: it first cancels what is still owed
 //! of that very usage, because usage that was given back needs no payment. Only the rest of the reversal repays
-//! other debt. So debt ends in one of two ways: a credit repaid it, or a reversal cancelled it.
+//! other debt. So debt ends in one of two ways: a credit repays it, or a reversal cancels it.
 //!
 //! The debt of a wallet comes in **episodes**: an episode begins when the first debit goes beyond the balance, and ends
 //! when nothing is owed any more. A credit comes into the balance only after all debt is repaid, so `paid_in` is
@@ -86,7 +86,7 @@ impl DebtEpisode {
         let mut oldest_owed = 0;
         for change in changes {
             if change.debt.is_positive() {
-                // Only usage is looked up by a reversal here: a capture never makes debt, because its money is held.
+                // A reversal looks up only usage here: a capture never makes debt, because its money is held.
                 if change.kind == EntryKind::Usage {
                     usages.insert(&change.key, episode.debts.len());
                 }
@@ -171,13 +171,13 @@ impl DebtEpisode {
         self.debt(debit).map_or(Money::zero(self.currency), |debt| debt.cancelled)
     }
 
-    /// Whether this episode contains all that became of a debit's debt so far.
+    /// Whether this episode contains everything that happened to a debit's debt so far.
     #[must_use]
     pub fn knows_all_of(&self, debit: i64) -> bool {
         self.replayed_to.is_none_or(|last| debit <= last && self.debt(debit).is_none_or(|debt| debt.owed.is_zero()))
     }
 
-    /// Whether the replay came as far as this entry.
+    /// Whether the replay reached this entry.
     #[must_use]
     pub fn reaches(&self, seq: i64) -> bool {
         self.replayed_to.is_none_or(|last| seq <= last)

@@ -38,14 +38,14 @@ impl ReturnedMoney {
         (debt, paid)
     }
 
-    /// Where a part of the usage's repaid debt lies in what the reversal brought; `None` when it was not given back.
+    /// Which part of what the reversal brought is a part of the usage's repaid debt; `None` when it was not given back.
     #[must_use]
     pub fn locate_debt(&self, repaid: &MoneyRange) -> Option<MoneyRange> {
         let debt = self.debt?;
         Some(repaid.overlap(&debt)?.shift(-debt.from))
     }
 
-    /// Where a part of the wallet's paid money lies in what the reversal brought; `None` when it was not given back.
+    /// Which part of what the reversal brought is a part of the wallet's paid money; `None` when it was not given back.
     #[must_use]
     pub fn locate_paid(&self, range: &MoneyRange) -> Option<MoneyRange> {
         let paid = self.paid?;
@@ -53,11 +53,11 @@ impl ReturnedMoney {
     }
 }
 
-/// What each reversal of a usage gave back. `reversals` are the usage's first reversals, oldest first; `debts` is the
-/// usage's episode of debt, or an empty one when the usage made no debt.
+/// The parts that each reversal of a usage gave back. `reversals` are the usage's first reversals, oldest first;
+/// `debts` is the usage's episode of debt, or an empty one when the usage made no debt.
 ///
-/// The result ends before a reversal that cannot be explained. That is a reversal that gave back more than was left, or
-/// one that the episode does not reach.
+/// The result ends before the first reversal that cannot be explained: one that gave back more than was left, or one
+/// that the episode does not reach.
 #[must_use]
 pub fn returned_money(usage: &Entry, reversals: &[Entry], debts: &DebtEpisode) -> Vec<ReturnedMoney> {
     let zero = Money::zero(usage.currency());

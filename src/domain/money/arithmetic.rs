@@ -3,7 +3,7 @@
 //! Both sides always have the same currency, because both come from one wallet, order or payment. Where an amount comes
 //! from outside, its currency is compared before. Two currencies in one operation are therefore a bug of this program,
 //! and the operation panics, as the operators of [`Decimal`] do on overflow. A panic rolls the transaction back, so no
-//! wrong figure is booked; to go on would book one.
+//! wrong figure is booked.
 
 use std::cmp::Ordering;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use super::{Currency, Money};
 
 impl Money {
-    /// The sum of amounts in `currency`; zero where there are none.
+    /// The sum of amounts in `currency`; zero if there are none.
     #[must_use]
     pub fn sum(currency: Currency, amounts: impl IntoIterator<Item = Self>) -> Self {
         amounts.into_iter().fold(Self::zero(currency), Add::add)
@@ -29,7 +29,7 @@ impl Money {
         if other > self { other } else { self }
     }
 
-    /// The amount, or zero where it is negative.
+    /// The amount, or zero if it is negative.
     #[must_use]
     pub fn or_zero(self) -> Self {
         self.max(Self::zero(self.currency))
@@ -52,7 +52,7 @@ impl Money {
         self.amount < Decimal::ZERO
     }
 
-    /// As much of this amount as `part` is of `whole`, rounded to the minor unit. `whole` is not zero.
+    /// The share of this amount that `part` is of `whole`, rounded to the minor unit. `whole` is not zero.
     #[must_use]
     pub fn pro_rata(self, part: Self, whole: Self) -> Self {
         self.require_same_currency(part);

@@ -139,7 +139,7 @@ impl Money {
         Self::new(amount, currency)
     }
 
-    /// The smallest amount of a currency, one of its minor unit.
+    /// The smallest amount of a currency: one minor unit.
     #[must_use]
     pub fn smallest(currency: Currency) -> Self {
         Self { amount: Decimal::new(1, currency.exponent()), currency }

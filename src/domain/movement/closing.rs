@@ -1,4 +1,4 @@
-//! Closing: the money of an account that is being closed is gathered in its main wallets, and its rest is paid out.
+//! Closing: the money of an account that is being closed is moved to its main wallets, and the rest is paid out.
 //!
 //! Nothing else can move this money: the wallets of such an account refuse every other withdrawal. Money that can go
 //! back to its payment is moved by [`super::take_back`], as for any refund.
@@ -19,7 +19,7 @@ use crate::domain::product::Product;
 use crate::domain::wallet_key::WalletKey;
 
 /// Both sides of a transfer between the wallets of an account that is being closed, also out of a product whose money
-/// otherwise stays there.
+/// is otherwise spent there only.
 #[must_use]
 pub fn gather(id: Uuid, customer: &CustomerId, amount: Money, from: &Product, to: &Product) -> [Posting; 2] {
     let [mut out, into] = transfer::transfer(id, customer, amount, from, to);

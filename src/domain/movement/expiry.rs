@@ -1,4 +1,4 @@
-//! Expiry: holds and grants whose time is over are written down.
+//! Expiry: what holds and grants whose time is over leave is booked.
 //!
 //! Before a posting is decided, what has lapsed in its wallet expires. A sweep is a posting that does nothing else.
 
@@ -11,7 +11,7 @@ use crate::domain::label::Label;
 use crate::domain::posting::{Change, Posting};
 use crate::domain::wallet_key::WalletKey;
 
-/// Writes down what has lapsed in a wallet.
+/// Books what has lapsed in a wallet.
 #[must_use]
 pub fn sweep(wallet: WalletKey) -> Posting {
     let label = Label::new(EntryKind::Expire, "sweep".to_owned(), 0, Counterpart::Promotion);

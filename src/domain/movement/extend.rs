@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::hold::of_hold;
 use crate::domain::posting::{Change, Posting};
 
-/// Lets the hold live `lifetime` from now, if that is later than it would, and never past the longest life of a hold.
+/// Moves the hold's expiry to `lifetime` from now, if that is later, but never beyond the longest life of a hold.
 #[must_use]
 pub fn extend(hold_id: Uuid, lifetime: Duration) -> Posting {
     of_hold(hold_id, Change::Extend { lifetime }, "extend")

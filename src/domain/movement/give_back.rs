@@ -1,6 +1,6 @@
 //! Give-back: a refund failed or a dispute was won, so the wallets get back what was taken for it.
 //!
-//! What is still claimed of the source is struck first. Then the movements are given back, last taken first. The key of
+//! What the source still claims is cancelled first. Then the movements are given back, last taken first. The key of
 //! such an entry is `<source>:<n>:<m>`, where `m` counts what was given back of movement `n`.
 
 use uuid::Uuid;

@@ -22,7 +22,7 @@ pub struct NewGrant {
     /// Greater than zero, up to 8 decimals.
     pub amount: Money,
     pub product: Product,
-    /// Must lie in the future. `None`: the grant never expires.
+    /// Must be in the future. `None`: the grant never expires.
     pub expires_at: Option<DateTime<Utc>>,
     /// 0–1000. Usage takes from the grant with the lowest priority first.
     pub priority: i16,

@@ -53,7 +53,7 @@ impl NewHold {
     }
 }
 
-/// A posting on an open hold: the ledger finds the wallet. `content` is what a repetition must have in common.
+/// A posting on an open hold: the ledger finds the wallet. `content` is what a repetition must have as well.
 pub(super) fn of_hold(hold_id: Uuid, change: Change, content: &str) -> Posting {
     let shown = IdKind::Hold.show(hold_id);
     let fingerprint = fingerprint64(&[content]);

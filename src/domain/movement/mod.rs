@@ -6,26 +6,30 @@
 //! | movement | entry kind | counterpart | effect on the wallet |
 //! |---|---|---|---|
 //! | [`top_up`] | recharge | `provider:…` or `bank:…` | paid money comes in |
-//! | [`bonus`] | bonus | `promotion` | promotional credit comes in with an order's money |
+//! | [`bonus`] | bonus | `promotion` | promotional credit arrives with an order's money |
 //! | [`usage`] | usage | `usage` | granted credit, then paid money leaves |
 //! | [`hold`], [`release`], [`extend`] | none | | an amount is reserved, freed, reserved for longer |
 //! | [`capture`] | capture | `usage` | the actual amount of a hold leaves |
 //! | [`reversal`] | reversal | as the usage | what a usage or capture took comes back, into the same parts |
 //! | [`transfer`] | transfer_out, transfer_in | `transfer` | unheld paid money moves between two wallets |
 //! | [`grant`] | grant | `promotion` | promotional credit comes in |
-//! | [`expiry`] | expire | `promotion` | what lapsed is written down |
-//! | [`take_back`] | | | an order's money is taken back, for one of the three: |
+//! | [`expiry`] | expire | `promotion` | what lapsed is booked |
+//! | [`take_back`] | | | an order's money is taken back, by one of these three: |
 //! | [`refund`] | refund | `refund:…` | it goes back to its payer |
 //! | [`dispute`] | dispute | `dispute:…` | its payer contests it |
-//! | [`reversed_approval`] | adjust | `bank:…` | it never came |
-//! | | bonus_revoked, bonus_taken | `promotion` | so is its bonus; where that is spent, money for it |
-//! | [`give_back`] | refund_returned, dispute_returned, adjust | `refund:…`, … | what was taken back returns |
-//! | | bonus_restored, bonus_taken_returned | `promotion` | so does the bonus, and the money for it |
+//! | [`reversed_approval`] | adjust | `bank:…` | the money never came |
+//! | | bonus_revoked, bonus_taken | `promotion` | its bonus is taken back, too; if that is spent, money is taken for it
+//! |
+//! | [`give_back`] | refund_returned, dispute_returned, adjust | `refund:…`, … | the money that was taken back returns
+//! |
+//! | | bonus_restored, bonus_taken_returned | `promotion` | the bonus returns, and so does the money that was taken for
+//! it |
 //! | [`adjustment`] | adjust | `adjustment` | an operator's correction |
-//! | [`closing`] | transfer_out, transfer_in | `transfer` | the money of an account that closes is gathered |
-//! | | payout, payout_returned | `payout` | its rest is paid out by the bank, and comes back |
-//! | [`write_off`] | write_off | `write_off` | what a closed account owes is given up |
-//! | | write_off_recovered | `write_off` | money that comes after all is taken for it |
+//! | [`closing`] | transfer_out, transfer_in | `transfer` | the money of an account that is being closed is moved to
+//! its main wallets |
+//! | | payout, payout_returned | `payout` | the rest is paid out by bank transfer, or comes back |
+//! | [`write_off`] | write_off | `write_off` | what a closed account owes is written off |
+//! | | write_off_recovered | `write_off` | money that comes later is taken for it |
 //!
 //! Example: `transfer(id, &customer, amount, &from, &to)` returns two postings, one for each wallet, both against
 //! `transfer`, so that the two entries add up to zero.

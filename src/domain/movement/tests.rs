@@ -57,7 +57,7 @@ fn now() -> DateTime<Utc> {
 const ID: Uuid = Uuid::from_u128(0xA);
 const HEX: &str = "0000000000000000000000000000000a";
 
-/// What a posting's constructor decides other than the arithmetic: kind, counterpart, key and reference.
+/// What a posting's constructor decides besides the arithmetic: kind, counterpart, key and reference.
 fn says(posting: &Posting) -> (EntryKind, String, String, Option<&str>) {
     let label = posting.label();
     (label.kind(), label.counterpart().to_string(), label.key().to_owned(), label.reference())

@@ -21,7 +21,7 @@ pub fn transfer(id: Uuid, customer: &CustomerId, amount: Money, from: &Product, 
     sides(&shown, customer, amount, (from, &shown), (to, &shown))
 }
 
-/// As [`transfer`], where the transfer pays an order from the main wallet. The entry in the product's wallet refers to
+/// As [`transfer`], but the transfer pays an order from the main wallet. The entry in the product's wallet refers to
 /// the order: there it is a recharge.
 #[must_use]
 pub fn payment_from_wallet(

@@ -1,8 +1,8 @@
-//! Write-off: what a closed account owes is given up.
+//! Write-off: what a closed account owes is no longer claimed.
 //!
 //! The entry repays the debt of its wallet, as any money would. What it brings beyond that is taken at once for what is
-//! claimed of taken-back money, so a write-off over what is owed leaves nothing in the wallet. Money that comes later
-//! is taken from the main wallet for what was given up.
+//! claimed of taken-back money, so a write-off of what is owed leaves nothing in the wallet. Money that comes later
+//! is taken from the main wallet for what was written off.
 
 use crate::domain::counterpart::Counterpart;
 use crate::domain::entry::EntryKind;
@@ -15,11 +15,11 @@ use crate::domain::product::Product;
 use crate::domain::wallet_key::WalletKey;
 use crate::domain::write_off::{Owed, WriteOff};
 
-/// The main wallet gives `amount` for what was given up.
+/// The main wallet gives `amount` for what was written off.
 #[must_use]
 pub fn recover(write_off: &WriteOff, amount: Money) -> Posting {
     let shown = IdKind::WriteOff.show(write_off.id);
-    // What was recovered before grows with each of these.
+    // Each of these adds to what was recovered before.
     let key = format!("{shown}:{}", write_off.recovered.amount().normalize());
     let fingerprint = fingerprint64(&[&key, &amount.amount().normalize().to_string()]);
     let label = Label {
@@ -31,7 +31,7 @@ pub fn recover(write_off: &WriteOff, amount: Money) -> Posting {
     Posting::of_wallet(wallet, Change::PayOut { amount }, label)
 }
 
-/// One posting for each wallet that owes something. What is claimed is given up in the main wallet.
+/// One posting for each wallet that owes something. What is claimed is written off in the main wallet.
 #[must_use]
 pub fn postings(write_off: &WriteOff, owed: &Owed) -> Vec<Posting> {
     let shown = IdKind::WriteOff.show(write_off.id);

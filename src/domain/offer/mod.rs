@@ -1,5 +1,5 @@
 //! The offer to one customer in one currency, for the main wallet or one product: which channels the customer can
-//! choose, on which terms, and why not the others.
+//! choose, on which terms, and why the others cannot be chosen.
 //!
 //! Which channel serves which country and currency is data (channel rules), not code.
 
@@ -22,7 +22,7 @@ pub struct ChannelOffer {
     pub channel: Channel,
     /// `None` when the provider accepts every currency.
     pub currencies: Option<Vec<Currency>>,
-    /// The smallest and the largest amount of a currency, where the provider sets one.
+    /// The smallest and the largest amount of a currency, if the provider sets one.
     pub limits: Vec<(Currency, Option<Money>, Option<Money>)>,
 }
 
@@ -41,11 +41,11 @@ pub struct Offer {
     /// The main wallet, or a product that is active.
     pub product: Product,
     pub options: TopUpOptions,
-    /// `None` until an operator has published one. Nothing can be ordered before.
+    /// `None` until an operator has published one. Until then nothing can be ordered.
     pub agreement: Option<Agreement>,
-    /// `None` until the customer has filled it in. Nothing can be ordered before.
+    /// `None` until the customer has filled it in. Until then nothing can be ordered.
     pub profile: Option<BillingProfile>,
-    /// The tax rule for the customer; `None` where there is none, and until the profile says the country.
+    /// The tax rule for the customer; `None` if there is none, and until the profile says the country.
     pub tax_rule: Option<AppliedTax>,
     /// Our bank account for this currency.
     pub bank_account: Option<BankAccount>,
@@ -173,7 +173,7 @@ impl Ineligible {
 }
 
 impl Offer {
-    /// The rule of a channel in this currency: the product's own, or the main wallet's when the product has none.
+    /// The rule of a channel in this currency: the product's own, or the main wallet's if the product has none.
     #[must_use]
     pub fn rule(&self, channel: Channel) -> Option<&ChannelRule> {
         self.rule_in(channel, self.currency)
@@ -207,7 +207,7 @@ impl Offer {
         all
     }
 
-    /// The offer without the minimums that operators set for customers. Those of payment companies stay.
+    /// The offer without the minimums that operators set for customers. The minimums of payment companies stay.
     #[must_use]
     pub fn without_customers_minimum(mut self) -> Self {
         self.options.minimum = Money::smallest(self.currency);
@@ -325,7 +325,7 @@ impl Offer {
         let amount = amount?;
         let fixed = self.fixed_price(channel, amount);
         let price = fixed.map_or_else(|| price(rule, amount, self.tax_on(channel)), Ok);
-        // The limits are about what is paid. An amount without a price is judged as it is.
+        // Limits apply to what is paid. An amount without a price is checked as it is.
         let paid = price.as_ref().map_or(amount, |price| price.payable);
         if paid.amount() < minimum.amount() {
             return Some(Ineligible::BelowMinimum(minimum));

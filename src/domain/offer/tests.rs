@@ -298,7 +298,7 @@ fn several_channels_are_recommended_where_rules_say_so() {
         rule.recommended = true;
     }
     assert_eq!(recommended(&offer), [Channel::BankTransfer, Channel::Balance]);
-    // One that cannot be chosen is not recommended.
+    // A channel that cannot be chosen is not recommended.
     for rule in offer.rules.iter_mut().filter(|rule| rule.channel == Channel::BankTransfer) {
         rule.enabled = false;
     }

@@ -20,7 +20,7 @@ impl BankFees {
         }
     }
 
-    /// What the payer is told.
+    /// What the payer reads.
     #[must_use]
     pub const fn sentence(self, language: Language) -> &'static str {
         match (self, language) {

@@ -27,13 +27,13 @@ pub struct AmountRange {
 pub enum Worklist {
     /// Bank transfers whose orders wait for their verification.
     AwaitingVerification,
-    /// Those of them that have waited for longer than promised: they were created before this moment.
+    /// Bank transfers that have waited for longer than promised: their orders were created before this moment.
     Overdue(DateTime<Utc>),
-    /// What one operator stated waits for another one.
+    /// An operator's proposal waits for a second operator.
     AwaitingSecondOperator,
     /// Money arrived that does not complete the order.
     ShortPayment,
-    /// A company holds the money for review, or has not said since this moment what became of it.
+    /// A company reviews the money, or has not reported its state since this moment.
     StuckAtProvider(DateTime<Utc>),
 }
 

@@ -1,4 +1,4 @@
-//! Top-up orders: a customer's wish to add money, and the rules for what becomes of it.
+//! Top-up orders: a customer's wish to add money, and the rules by which an order moves.
 //!
 //! [`judge`] decides what an observation of a provider means for an order. It reads columns only: no decision depends
 //! on a text that customers read.
@@ -59,10 +59,10 @@ pub struct Order {
     pub held_for_review: bool,
     /// What the wallet is to get before fees.
     pub amount: Money,
-    /// What the payer pays: amount + tax, and the fee where it comes on top.
+    /// What the payer pays: amount + tax, and the fee if it comes on top.
     pub payable: Money,
     pub fee: Money,
-    /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
+    /// Whether the payer pays the fee on top of the amount. Otherwise the fee is deducted from what is credited.
     pub fee_on_top: bool,
     /// Whether a refund gives the fee back, in proportion.
     pub fee_refundable: bool,
@@ -93,20 +93,20 @@ pub struct Order {
     /// Who buys, as the billing profile said when the order was created. `None` once it was erased.
     pub buyer: Option<Party>,
     pub client: ClientData,
-    /// The transfer that paid it, where it was paid from the main wallet.
+    /// The transfer that paid it, if it was paid from the main wallet.
     pub transfer_id: Option<Uuid>,
     pub created_at: DateTime<Utc>,
-    /// When its money has arrived at the latest, by what the channel promised; `None`: nothing was promised.
+    /// The latest moment at which its money arrives, as the channel promised; `None`: no promise.
     pub due_at: Option<DateTime<Utc>>,
     pub expires_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
-    /// When a worker asks the provider next; `None` once it asks no more.
+    /// When a worker asks the provider next; `None` once it no longer asks.
     pub ask_at: Option<DateTime<Utc>>,
     pub asked: i32,
     pub version: i64,
 }
 
-/// What lists of other things show of an order.
+/// The part of an order that other lists show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToldOrder {
     pub id: Uuid,
@@ -121,7 +121,7 @@ pub struct Division {
     pub credited: Money,
     pub fee: Money,
     pub tax: Money,
-    /// What tax all of it contains.
+    /// The tax that all of it contains.
     pub tax_included: Money,
     pub bonus: Money,
 }
@@ -151,13 +151,14 @@ impl Order {
         }
     }
 
-    /// The amount that was proven to have arrived. Before completion nothing was.
+    /// The amount that was proven to have arrived.
     #[must_use]
     pub fn received(&self) -> Money {
         self.completion().map_or(Money::zero(self.currency()), |completion| completion.received)
     }
 
-    /// What of the received amount a refund can give back: all of it, or all but the fee and the tax on the fee.
+    /// The part of the received amount that a refund can give back: all of it, or all but the fee and the tax on the
+    /// fee.
     #[must_use]
     pub fn returnable(&self) -> Money {
         let received = self.received();
@@ -175,7 +176,7 @@ impl Order {
         self.state == OrderState::Processing(Awaited::Payer)
     }
 
-    /// Whether money is on record that does not complete it.
+    /// Whether money is recorded that does not complete it.
     #[must_use]
     pub fn is_short(&self) -> bool {
         self.state == OrderState::Processing(Awaited::Rest)
@@ -187,9 +188,9 @@ impl Order {
         self.state == OrderState::Pending || self.was_declined()
     }
 
-    /// Divides a received amount, which is in the order's currency, into credited + fee + tax, wherever the fee comes
-    /// from. For the payable amount, fee, tax and bonus are those frozen on the order. For another amount they are
-    /// taken pro rata, half even at the minor unit; but the bonus is never more than the frozen one.
+    /// Divides a received amount, which is in the order's currency, into credited + fee + tax. For the payable amount,
+    /// fee, tax and bonus are those fixed by the order. For another amount they are taken pro rata, rounded half to
+    /// even at the minor unit; the bonus is never more than the fixed one.
     #[must_use]
     pub fn divide(&self, received: Money) -> Division {
         if received == self.payable {
@@ -233,9 +234,9 @@ pub fn judge(order: &Order, observation: &Observation, live_environment: bool) -
         Observation::Pending { note: Some(note) } if is_open => Verdict::Note(note.clone()),
         Observation::Pending { .. } => Verdict::Nothing,
         Observation::ReadyToCapture if is_open => Verdict::Capture,
-        // The order is closed here, so the money is not captured; the provider releases it by itself.
+        // The order is closed, so the money is not captured; the provider releases it by itself.
         Observation::ReadyToCapture => Verdict::Nothing,
-        // Money is on record. A message about another try neither ends the order nor changes whom it waits for.
+        // Money is recorded. A message about another attempt neither ends the order nor changes whom it waits for.
         Observation::Declined { reason }
         | Observation::InFlight { reason }
         | Observation::Review { reason }
@@ -273,7 +274,7 @@ fn judge_waiting(order: &Order, reason: &str) -> Verdict {
         OrderState::Pending | OrderState::Processing(_) => {
             Verdict::Become(OrderState::Processing(Awaited::Provider), reason.to_owned())
         }
-        // An operator should look at a closed order whose money is on its way.
+        // An operator should check a closed order whose money is on its way.
         _ => Verdict::Note(reason.to_owned()),
     }
 }
@@ -296,7 +297,7 @@ fn judge_money(order: &Order, fact: &PaymentFact, live_environment: bool) -> Ver
     }
     if fact.amount != order.payable {
         let payable = order.payable.amount().normalize();
-        return short(format!("{} arrived for an order over {payable}", fact.amount));
+        return short(format!("{} arrived for an order of {payable}", fact.amount));
     }
     if order.status() == OrderStatus::Completed {
         return keep("a second payment for a completed order".to_owned());

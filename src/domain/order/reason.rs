@@ -1,14 +1,14 @@
-//! Why an order is stuck or ended as it did: a code for programs, and a sentence in each language of customers.
+//! Why an order is stuck, or why it ended: a code for programs, and a sentence in each language of customers.
 
 use super::{Awaited, FailedBy, Order, OrderState};
 use crate::domain::language::Language;
 
-/// Why an order is stuck, or ended as it did. It follows from the order's state, and never from a text.
+/// Why an order is stuck, or why it ended. It follows from the order's state, and never from a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderReason {
     /// The payment company works on the payment.
     AwaitingProvider,
-    /// The payment company reviews the payment, or what it says about it is contradictory.
+    /// The payment company reviews the payment, or its statements contradict each other.
     HeldForReview,
     /// The payment was declined; the payer can try again.
     PaymentDeclined,

@@ -164,8 +164,8 @@ impl OrderState {
         }
     }
 
-    /// Whether an order may move like this. Beside the table of statuses there is one way back: an order that waited
-    /// for a second operator waits for its money again when the proposal is withdrawn.
+    /// Whether an order may move like this. In addition to the table of statuses there is one way back: if a proposal
+    /// is withdrawn, an order that waited for a second operator waits for its money again.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
         let (from, to) = (self.status(), next.status());

@@ -87,7 +87,7 @@ fn order(state: OrderState) -> Order {
     }
 }
 
-/// The text of a reason may say anything: only the state decides.
+/// The text of a reason may be anything: only the state decides.
 #[test]
 fn a_declined_order_is_known_by_its_state_whatever_its_reason_says() {
     let declined = Observation::Declined { reason: "INSTRUMENT_DECLINED".to_owned() };
@@ -135,7 +135,7 @@ fn the_bonus_is_pro_rata_for_a_short_transfer_and_frozen_for_a_long_one() {
     assert_eq!([50, 100, 900].map(bonus), [10, 20, 20].map(usd));
 }
 
-/// What arrives is compared with what is payable, and divided by it: amount 100, a fee of 10 on top.
+/// What arrives is compared with the payable amount, and divided in its proportions: amount 100, a fee of 10 on top.
 #[test]
 fn a_fee_on_top_is_paid_and_not_taken_off() {
     let order = Order { payable: usd(110), fee: usd(10), fee_on_top: true, ..order(OrderState::Pending) };

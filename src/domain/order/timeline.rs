@@ -1,4 +1,4 @@
-//! The timeline of an order, for operators as it is, and for customers without what operators say among themselves.
+//! The timeline of an order: complete for operators, and without the operators' notes for customers.
 
 use chrono::{DateTime, Utc};
 
@@ -53,7 +53,7 @@ pub const TIMELINE_EVENTS: [&str; 44] = [
     "dispute_evidence_sent",
 ];
 
-/// What two operators have to settle with each other. Customers do not see it.
+/// An event between two operators. Customers do not see it.
 const AMONG_OPERATORS: [&str; 6] = [
     "approval_proposed",
     "approval_replaced",
@@ -80,8 +80,8 @@ pub struct TimelineEntry {
 }
 
 impl TimelineEntry {
-    /// The line as its customer may read it: no name of an operator, and none of his notes. `None` for what operators
-    /// settle among themselves.
+    /// The line as its customer may read it, without an operator's name and notes. `None` for an event between two
+    /// operators.
     #[must_use]
     pub fn for_customer(self) -> Option<Self> {
         if AMONG_OPERATORS.contains(&self.event.as_str()) {

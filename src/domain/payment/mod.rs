@@ -61,9 +61,9 @@ pub enum ProviderName {
     Stripe,
     PayPal,
     Vnpay,
-    /// Our bank accounts: an operator states what arrived.
+    /// Our bank accounts: an operator states the amount that arrived.
     BankTransfer,
-    /// The customer's own main wallet. No company stands behind it, so no provider is registered by this name.
+    /// The customer's own main wallet. No company is involved, so no provider is registered by this name.
     Balance,
 }
 
@@ -138,7 +138,7 @@ pub struct PaymentFact {
     pub live: bool,
 }
 
-/// A recorded payment. It is never deleted. Money that serves no order stays on record with a reason. All amounts are
+/// A recorded payment. It is never deleted. Money that serves no order stays recorded with a reason. All amounts are
 /// in its currency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Payment {
@@ -174,7 +174,7 @@ pub fn next_look(provider: ProviderName, received_at: DateTime<Utc>, now: DateTi
 }
 
 impl Payment {
-    /// A payment none of which is applied, for the given reason.
+    /// A payment of which nothing is applied, for the given reason.
     #[must_use]
     pub fn unapplied(
         provider: ProviderName,
@@ -186,7 +186,7 @@ impl Payment {
         Self { unapplied_reason: Some(reason), ..Self::arrived(provider, fact, order_id, received_at) }
     }
 
-    /// A payment that is applied to an order as a whole.
+    /// A payment that is applied to an order completely.
     #[must_use]
     pub fn applied(provider: ProviderName, fact: &PaymentFact, order_id: Uuid, received_at: DateTime<Utc>) -> Self {
         Self { applied: fact.amount, ..Self::arrived(provider, fact, Some(order_id), received_at) }
@@ -252,7 +252,7 @@ impl Payment {
         self.unapplied_reason = is_rest_left.then(|| reason.to_owned());
     }
 
-    /// Counts `amount` as not applied any more, for the given reason.
+    /// Counts `amount` as no longer applied, for the given reason.
     pub fn unapply(&mut self, amount: Money, reason: String) {
         self.applied -= amount;
         self.unapplied_reason = Some(reason);
@@ -272,7 +272,7 @@ pub struct Application {
     pub amount: Money,
     pub fee: Money,
     pub tax: Money,
-    /// What tax the amount contains.
+    /// The tax that the amount contains.
     pub tax_included: Money,
     pub applied_by: String,
     pub applied_at: DateTime<Utc>,
@@ -332,7 +332,7 @@ pub struct RefundFact {
     /// The provider's refund id (`re_…`). VNPay gives none before it accepts the refund; afterwards it is the
     /// TransactionNo.
     pub refund_id: String,
-    /// The refunded payment, as [`PaymentFact::payment_id`], where the provider names it.
+    /// The refunded payment, as [`PaymentFact::payment_id`], if the provider names it.
     pub payment_id: Option<String>,
     /// Our refund id as the provider echoes it; absent for a refund that was started at the provider's dashboard.
     pub our_refund_id: Option<Uuid>,
@@ -388,14 +388,14 @@ pub struct DisputeFact {
     pub payment_id: Option<String>,
     pub amount: Money,
     pub status: DisputeStatus,
-    /// The payer's bank only asks so far. No money was taken; the inquiry may become a dispute.
+    /// So far the payer's bank only asks. No money was taken; the inquiry may become a dispute.
     pub inquiry: bool,
     pub reason: Option<String>,
-    /// Until when it takes evidence, as far as it says so.
+    /// Until when it takes evidence, if it says so.
     pub evidence_due_at: Option<DateTime<Utc>>,
-    /// Whether its status says that it waits for our evidence. Evidence may have been sent on its own pages.
+    /// Whether its status says that it waits for our evidence. Evidence may also have been sent on its own pages.
     pub awaits_evidence: bool,
-    /// What it charges us for the dispute, as far as it says so.
+    /// What it charges us for the dispute, if it says so.
     pub fee: Option<Money>,
 }
 

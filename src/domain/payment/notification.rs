@@ -1,4 +1,4 @@
-//! Notifications: what a company states without being asked, and what became of it.
+//! Notifications: what a company states without being asked, and their outcomes.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -18,7 +18,7 @@ pub struct AttemptLocator {
     pub order_id: Option<Uuid>,
     /// The number of the attempt, from the same data.
     pub attempt: Option<i32>,
-    /// The attempt's amount, where the provider states it even when no money arrived (VNPay).
+    /// The attempt's amount, if the provider states it even when no money arrived (VNPay).
     pub amount: Option<Money>,
 }
 
@@ -40,7 +40,7 @@ pub enum Fact {
     },
     Refund(RefundFact),
     Dispute(DisputeFact),
-    /// It is about something else of the same account, or about another account: a payment link, a subscription, a
+    /// It is about another use of the same account, or about another account: a payment link, a subscription, a
     /// connected account.
     Foreign,
     /// A kind of event that needs nothing from us.
@@ -50,14 +50,14 @@ pub enum Fact {
 /// A verified notification of a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
-    /// The provider's event id, or one that we compose where the provider has none (VNPay).
+    /// The provider's event id, or one that we compose if the provider has none (VNPay).
     pub event_id: String,
     pub event_type: String,
     pub created_at: Option<DateTime<Utc>>,
     pub fact: Fact,
 }
 
-/// What became of a notification. The provider's code turns it into the reply that its company expects.
+/// The outcome of a notification. The provider's code turns it into the reply that its company expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotificationOutcome {
     /// Recorded now. The payment may have succeeded or failed.
@@ -74,7 +74,7 @@ pub enum NotificationOutcome {
     Ignored,
     /// The signature is wrong or missing, or the notification is for another merchant.
     BadSignature,
-    /// We could not verify or process it: the company shall send it again.
+    /// We could not verify or process it: the company has to send it again.
     TryAgain,
 }
 

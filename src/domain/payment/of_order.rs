@@ -10,6 +10,6 @@ pub struct OrderPayment {
     pub payment: Payment,
     /// The part that serves this order.
     pub applied_here: Money,
-    /// The line of the bank's statement that it stands for.
+    /// The payment's line of the bank's statement.
     pub line: Option<BankTransaction>,
 }

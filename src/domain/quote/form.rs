@@ -1,4 +1,4 @@
-//! How a quote writes its prices: short, because it travels in requests. Only what was signed is read.
+//! The text form of a quote's prices: short, because requests contain it. Only signed texts are read.
 
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Quotes: prices that a customer was shown, as a signed text that the order returns.
 //!
-//! Nothing is stored. The signature also covers the customer and the environment, so a quote is good for nobody else.
+//! Nothing is stored. The signature also covers the customer and the environment, so a quote is valid for nobody else.
 //! It fixes fee, tax, credited amount and bonus of each channel for 15 minutes, however often it is used. A quote
 //! cannot fix three things: whether a channel is offered, the tax of a customer who is now taxed elsewhere, and a bonus
 //! that a customer gets once.
@@ -21,9 +21,9 @@ use super::payment::Channel;
 use super::product::Product;
 use super::tax::Taxpayer;
 
-/// How long a quote is good.
+/// How long a quote is valid.
 pub const QUOTE_LIFE: TimeDelta = TimeDelta::minutes(15);
-/// What every quote begins with.
+/// The beginning of every quote.
 const PREFIX: &str = "quo_";
 /// The bytes of a signature: HMAC-SHA256.
 const SIGNATURE: usize = 32;
@@ -87,7 +87,7 @@ pub struct NoQuote;
 pub struct FixedPrices {
     pub amount: Money,
     pub product: Product,
-    /// It is good until this second begins.
+    /// It is valid until this second begins.
     pub expires_at: DateTime<Utc>,
     /// `None` for a customer without a billing profile.
     pub taxpayer: Option<Taxpayer>,
@@ -101,7 +101,7 @@ pub struct FixedPrices {
 pub enum Fixed {
     /// The order costs this.
     Price(Price),
-    /// The price that the quote fixes cannot be kept.
+    /// The quoted price cannot be kept.
     Changed,
     /// The quote has no price for the channel.
     NotQuoted,
@@ -144,7 +144,7 @@ impl FixedPrices {
         form::read(payload).ok_or(NoQuote)
     }
 
-    /// What an order through a channel costs by this quote, where the offer would take another price now.
+    /// What an order through a channel costs by this quote, if the offer has another price now.
     #[must_use]
     pub fn price(&self, offer: &Offer, channel: Channel) -> Fixed {
         let Some((_, fixed)) = self.prices.iter().find(|(quoted, _)| *quoted == channel) else {
@@ -155,7 +155,7 @@ impl FixedPrices {
         }
         let is_taxed_elsewhere = self.taxpayer != offer.taxpayer() && offer.tax_on(channel) != fixed.tax_rule;
         let (terms, standing) = (fixed.bonus_terms, &offer.standing);
-        // What the tier was when the quote was made counts: operators may have closed or changed it since then.
+        // The tier counts as it was when the quote was made: operators may have closed or changed it since then.
         let is_first_gone = terms.first && (standing.is_first_reserved || standing.has_topped_up);
         let is_tier_taken = terms.once && terms.tier.is_some_and(|tier| standing.reserved.contains(&tier));
         let is_bonus_gone = is_first_gone || is_tier_taken;

@@ -121,7 +121,7 @@ fn nothing_else_is_a_quote() {
     }
     assert_eq!(read(&format!("{text}A")), Err(NoQuote));
     assert_eq!(read("quo_"), Err(NoQuote));
-    // What was signed for another purpose, although nobody signs anything else.
+    // A text that was signed for another purpose, although nothing else is signed.
     let mut bytes = b"{}".to_vec();
     let signature = hmac::sign(&key(Environment::Test).key, &key(Environment::Test).message(&ann(), &bytes));
     bytes.extend(signature.as_ref());
@@ -143,7 +143,7 @@ fn a_quote_fixes_what_operators_change() {
         }
         let kept = fixed.price(&changed, Channel::Card);
         assert_eq!(kept, Fixed::Price(price), "{n}");
-        // It is judged by its own price, and a closed channel stays closed.
+        // The channel is checked with the quoted price, and a closed channel stays closed.
         let amount = fixed.amount;
         assert!(!changed.eligibility(Channel::Card, Some(amount)).is_eligible(), "{n}");
         let mut changed = changed.fixing(Channel::Card, price);
@@ -178,11 +178,12 @@ fn a_quote_cannot_fix_another_taxpayer_s_tax_or_a_bonus_that_is_gone() {
     let mut given = offer.clone();
     given.standing.reserved.push(once().id);
     assert_eq!(fixed.price(&given, Channel::Card), Fixed::Changed);
-    // Also when a customer gets the tier's bonus every time: the order would name what another one has reserved.
+    // The same if a customer gets the tier's bonus every time: the order would name a tier that another one has
+    // reserved.
     given.tiers[0].used = BonusUse::EveryTime;
     assert_eq!(fixed.price(&given, Channel::Card), Fixed::Changed);
-    // A bonus for the first top-up is gone with that, and with the order that names another such tier, also when the
-    // tier was closed or serves otherwise since then.
+    // A bonus for the first top-up is lost once there is a first top-up, or an order that names another such tier, even
+    // if the tier was closed or changed since then.
     let mut first = offer.clone();
     first.tiers[0].used = BonusUse::FirstTopUp;
     let fixed_first = quoted(&first);
@@ -196,7 +197,7 @@ fn a_quote_cannot_fix_another_taxpayer_s_tax_or_a_bonus_that_is_gone() {
         topped_up.standing.is_first_reserved = true;
         assert_eq!(fixed_first.price(&topped_up, Channel::Card), Fixed::Changed);
     }
-    // A tier that was only closed is kept, like a price.
+    // If the tier was only closed, the quote keeps it, like a price.
     let closed = Offer { tiers: Vec::new(), ..offer.clone() };
     assert!(matches!(fixed.price(&closed, Channel::Card), Fixed::Price(_)));
     assert_eq!(fixed.price(&offer, Channel::Vnpay), Fixed::NotQuoted);

@@ -3,7 +3,7 @@
 //! One rule covers every sequence of refunds and disputes. The wallet gives the same share of its credit, and of the
 //! bonus, as the share of the payment that has gone back. For example: 100 were received, 97 were credited, and 25 are
 //! refunded; then the wallet gives 24.25. Each refund, failure or dispute moves the wallet by the difference to what it
-//! gave before. Therefore overlapping refunds and disputes are paid once, and the parts add up to the whole. Where the
+//! gave before. Therefore overlapping refunds and disputes are paid once, and the parts add up to the whole. If the
 //! bonus is spent, the wallet gives money for it ([`super::take_back`]).
 
 pub mod payment_left;
@@ -99,13 +99,14 @@ pub struct Refund {
     pub amount: Money,
     /// The part of it that the unapplied rest of the payment gives.
     pub from_unapplied: Money,
-    /// The part that it asks of what the payment brought to a wallet without an order. The order gives the other part.
+    /// The part that it takes from what the payment brought to a wallet without an order. The order gives the other
+    /// part.
     pub from_wallet: Money,
     /// What the customer's wallets owe for the order's money: taken, or still claimed, less what they got back.
     pub debited: Money,
     /// What was taken of a credit without an order.
     pub wallet_taken: Money,
-    /// What was taken of the order's bonus: revoked, or taken or claimed as money where it was spent.
+    /// What was taken of the order's bonus: revoked or, if it was spent, taken or claimed as money.
     pub bonus_taken: Money,
     pub state: RefundState,
     pub reason: String,
@@ -146,7 +147,7 @@ impl Refund {
         next_question(self.state, self.asked, now - self.since()).map(|wait| now + wait)
     }
 
-    /// What the customer's wallets owe for money, without that for bonus.
+    /// What the customer's wallets owe for money, without what they owe for bonus.
     #[must_use]
     pub fn money_taken(&self) -> Money {
         self.debited + self.wallet_taken
@@ -174,9 +175,9 @@ pub struct RefundFilter {
 }
 
 /// How long to wait before the provider is asked again about a refund that started `age` ago and was asked about
-/// `asked` times. `None`: ask no more.
+/// `asked` times. `None`: do not ask again.
 ///
-/// For a pending refund the wait is 1, 2, 4 … minutes and at most 6 hours. A succeeded one is looked at four times in
+/// For a pending refund the wait is 1, 2, 4 … minutes and at most 6 hours. A succeeded refund is checked four times in
 /// two weeks, because not every company reports a refund that comes back.
 #[must_use]
 pub fn next_question(state: RefundState, asked: i32, age: Duration) -> Option<Duration> {
@@ -202,19 +203,20 @@ pub fn refusal_is_final(since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 /// Afterwards only an operator can end a refund that its company refuses.
 pub const REFUSAL_IS_FINAL_FOR: Duration = Duration::hours(20);
 
-/// What went back to the payer of one order so far, and what its wallet gave for it.
+/// How much of one order went back to the payer so far, and what its wallet gave for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReturnedSoFar {
     /// Refunds in force.
     pub refunded: Money,
     /// Disputes that are open or lost.
     pub disputed: Money,
-    /// Those of them for which the wallets give.
+    /// The disputes for which the wallets give.
     pub charged: Money,
-    /// What these ask of the customer's wallets: taken, or still claimed.
+    /// What these take from the customer's wallets: taken, or still claimed.
     pub debited: Money,
     pub bonus_taken: Money,
-    /// What of the order's bonus is spent or held, and what expired unspent. The latter counts as taken back.
+    /// The part of the order's bonus that is spent or held, and the part that expired unspent. The latter counts as
+    /// taken back.
     pub bonus_spent: Money,
     pub bonus_expired: Money,
 }
@@ -264,7 +266,7 @@ impl ReturnedSoFar {
         Demand { money: share(order.credited_amount) - self.debited, bonus: bonus - self.bonus_taken }
     }
 
-    /// As [`ReturnedSoFar::due`], with what became of the order's bonus.
+    /// As [`ReturnedSoFar::due`], with the spent and the expired part of the order's bonus.
     #[must_use]
     pub fn with_bonus(self, bonus: Option<OrderBonus>) -> Self {
         match bonus {

@@ -1,4 +1,4 @@
-//! What of a completed order its payer can get back now, as a sum of parts that a person can follow.
+//! How much of a completed order its payer can get back now, as a sum of parts that a person can follow.
 //!
 //! `left_of_payment − fee − disputed − bonus − spent − held = amount`, to the cent. The wallet gives only unheld paid
 //! money for a refund, so the amount is the largest for which it has enough. A refund stays within one payment
@@ -15,7 +15,7 @@ use crate::domain::wallet::Wallet;
 /// The parts. All are in the currency of the order, and none is negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refundable {
-    /// What of the order's payment has not gone back.
+    /// The part of the order's payment that has not gone back.
     pub left_of_payment: Money,
     /// What cannot go back of it: the fee that is not refundable, with the tax on it.
     pub fee: Money,
@@ -31,7 +31,7 @@ pub struct Refundable {
     pub amount: Money,
 }
 
-/// What an order's payment and wallet say about it.
+/// The figures of an order's payment and wallet.
 #[derive(Debug, Clone, Copy)]
 pub struct RefundBasis<'a> {
     pub order: &'a Order,
@@ -40,7 +40,7 @@ pub struct RefundBasis<'a> {
     /// With what became of the bonus ([`ReturnedSoFar::with_bonus`]).
     pub returned: ReturnedSoFar,
     pub bonus: Option<OrderBonus>,
-    /// The order's wallet, without lapsed grants; `None` where the customer has none.
+    /// The order's wallet, without lapsed grants; `None` if the customer has none.
     pub wallet: Option<&'a Wallet>,
 }
 
@@ -79,7 +79,7 @@ impl Refundable {
 }
 
 impl RefundBasis<'_> {
-    /// The largest refund of the order for which so much of the customer's money is enough.
+    /// The largest refund of the order for which this much of the customer's money is enough.
     #[must_use]
     pub fn at_most(&self, there: Money) -> Money {
         self.largest(self.returned.refundable(self.order, self.left), there)
@@ -94,8 +94,8 @@ impl RefundBasis<'_> {
         due.money.or_zero() + (due.bonus.or_zero() - unspent).or_zero()
     }
 
-    /// The largest refund up to `most` for which so much money is enough. What a refund asks of the wallet grows with
-    /// it, so halving finds it.
+    /// The largest refund up to `most` for which this much money is enough. What a refund takes from the wallet grows
+    /// with the refund, so binary search finds it.
     fn largest(&self, most: Money, there: Money) -> Money {
         if self.asked_of_wallet(most) <= there {
             return most;

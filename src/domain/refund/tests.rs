@@ -181,7 +181,7 @@ fn a_fee_that_is_not_refundable_stays() {
     assert_eq!(returned_so_far("100", "0", "97", "10").due(&order), due("0", "0"));
 }
 
-/// A wallet of alice with so much paid money, of which a part is held.
+/// A wallet of alice with this much paid money, of which a part is held.
 fn wallet(paid: Money, held: Money, debt: Money) -> Wallet {
     let nothing = Money::zero(paid.currency());
     let key = order().wallet();

@@ -1,4 +1,4 @@
-//! What happened in a stretch of days: money in, credit, consumption, and what went back.
+//! What happened in a range of days: money in, credit, consumption, and what went back.
 
 use chrono::NaiveDate;
 
@@ -26,11 +26,11 @@ pub struct RowKey {
     pub channel: Option<&'static str>,
 }
 
-/// The figures of one row. Each is a sum of entries: positive where it is what its name says, and negative where more
-/// was returned than that.
+/// The figures of one row. Each is a sum of entries: positive if it is what its name says, and negative if more was
+/// returned.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Activity {
-    /// What arrived and was applied: credited + fee + tax, less what reversed approvals took back of it.
+    /// The money that arrived and was applied: credited + fee + tax, less what reversed approvals took back.
     pub gross: Money,
     pub fee: Money,
     pub tax: Money,
@@ -51,9 +51,9 @@ pub struct Activity {
     /// What tax the credit notes contain.
     pub returned_tax_included: Money,
     pub bonus_taken_back: Money,
-    /// Signed: positive where corrections gave more than they took.
+    /// With its sign: positive if corrections gave more than they took.
     pub adjusted: Money,
-    /// Signed: what came from other wallets less what went there.
+    /// With its sign: what came from other wallets less what went there.
     pub transferred: Money,
     pub paid_out: Money,
     pub written_off: Money,
@@ -115,7 +115,7 @@ impl Activity {
                 self.fee += sum.fee;
                 self.tax += sum.tax;
                 self.tax_included += sum.tax_included;
-                // The approval of a bank transfer was reversed: its money was not for this.
+                // The approval of a bank transfer was reversed: its money belonged elsewhere.
                 if matches!(sum.counterpart, Counterpart::Bank(_)) {
                     self.gross += amount + sum.fee + sum.tax;
                 }

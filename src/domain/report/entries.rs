@@ -12,7 +12,7 @@ use crate::domain::money::Currency;
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
 
-/// Which folded days a report shows, and of what.
+/// The folded days that a report shows, and its filters.
 #[derive(Debug, Clone)]
 pub struct Days {
     pub from: NaiveDate,
@@ -45,7 +45,7 @@ pub struct ReportedEntry {
     pub created_at: DateTime<Utc>,
 }
 
-/// The key of a wallet, and the number of one of its entries: how far a list of entries has come.
+/// The key of a wallet, and the number of one of its entries: the position of a list of entries.
 pub type EntryPlace = (String, String, String, i64);
 
 /// A page of entries, by wallet and number. It can be shorter than its limit, or empty, although more entries follow.

@@ -16,7 +16,7 @@ use crate::domain::counterpart::Counterpart;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::Channel;
 
-/// An account of the journal. Its word is its name, unless the installation gives it another one.
+/// An account of the journal. Its own word is its name, unless the installation gives it another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Account {
     CustomerPaid,
@@ -37,16 +37,16 @@ pub enum Account {
     Fee,
     /// The tax that we owe.
     Tax,
-    /// The tax that prices contain. It is less of the revenue that the credit will be.
+    /// The tax that prices contain. It reduces the revenue that the credit will become.
     TaxIncluded,
     Usage,
     UsageGranted,
     Promotion,
     Transfers,
     Adjustments,
-    /// The rest of accounts that close.
+    /// The rest of accounts that are being closed.
     Payouts,
-    /// What closed accounts owed, and we gave up.
+    /// What closed accounts owed, and we wrote off.
     WriteOffs,
 }
 
@@ -194,7 +194,7 @@ pub fn lines(sums: &[EntrySum]) -> Vec<JournalLine> {
     with_amount.map(line).collect()
 }
 
-/// What a sum of entries credits to each account; negative: debits. All of it together is nothing.
+/// What a sum of entries credits to each account; negative: debits. The total is zero.
 fn credits(sum: &EntrySum) -> [(Account, Money); 8] {
     let parts = sum.parts;
     let other = Account::of(&sum.counterpart);

@@ -1,12 +1,12 @@
-//! The reports of finance: what is owed to customers and how it changed, and what happened in a stretch of days.
+//! The reports of finance: what is owed to customers and how it changed, and what happened in a range of days.
 //!
 //! All of them are made of sums of entries, one for each day, currency, product, kind and counterpart, so a figure
 //! equals the sum of its entries to the last digit. An entry's kind decides its line in the roll-forward, and its
 //! counterpart the channel.
 //!
-//! No entry has a fee or a tax: those figures are the papers' ([`PaperAmounts`](super::paper::PaperAmounts)), which say
-//! how a payment and what went back of it are divided. A paper belongs to the day on which its event happened. So the
-//! tax that is due for some days is that of their receipts less that of their credit notes, to the last digit.
+//! No entry has a fee or a tax: those figures come from the papers ([`PaperAmounts`](super::paper::PaperAmounts)),
+//! which say how a payment and its refunds are divided. A paper belongs to the day on which its event happened. So the
+//! tax that is due for a range of days is that of their receipts less that of their credit notes, to the last digit.
 
 pub mod activity;
 pub mod entries;
@@ -20,7 +20,7 @@ use super::money::{Currency, Money};
 use super::payment::{Channel, ProviderName};
 use super::product::Product;
 
-/// Why what is owed to customers changed. In every currency, what was owed before a stretch of days, plus all lines, is
+/// Why what is owed to customers changed. In every currency, what was owed before a range of days, plus all lines, is
 /// what is owed after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReportLine {
@@ -40,11 +40,11 @@ pub enum ReportLine {
     BonusTakenBack,
     /// Corrections by operators, reversed approvals among them.
     Adjusted,
-    /// Money between the wallets of one customer: nothing in sum, but something for each product.
+    /// Money between the wallets of one customer: zero in total, but not for each product.
     Transferred,
-    /// The rest of accounts that close, which the bank paid out, less what came back.
+    /// The rest of accounts that are being closed, which was paid out by bank transfer, less what came back.
     PaidOut,
-    /// What closed accounts owed, and we gave up, less what came after all.
+    /// What closed accounts owed, and we wrote off, less what came later.
     WrittenOff,
 }
 
@@ -107,7 +107,7 @@ impl ReportLine {
     }
 }
 
-/// By which channel the money of an entry came or went; `None` where no payment company or bank is behind it.
+/// By which channel the money of an entry came or went; `None` if no payment company or bank was involved.
 #[must_use]
 pub fn channel_of(counterpart: &Counterpart) -> Option<Channel> {
     let provider = match counterpart {
@@ -162,7 +162,7 @@ impl Parts {
     }
 }
 
-/// The entries of one kind and counterpart in a stretch of days.
+/// The entries of one kind and counterpart in a range of days.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EntrySum {
     /// The day, or the first day of the month.
@@ -192,7 +192,7 @@ pub struct RollForwardSum {
 pub struct RollForward {
     pub currency: Currency,
     pub opening: Parts,
-    /// Every line, in order, those without an entry too.
+    /// Every line, in order, even without an entry.
     pub lines: Vec<(ReportLine, Parts)>,
     pub closing: Parts,
 }
@@ -220,7 +220,7 @@ impl RollForward {
     }
 }
 
-/// What is left of promotional credit, in one currency, of one age and one time to its expiry.
+/// What is left of promotional credit in one currency, with one age and one time until its expiry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GrantAge {
     pub age: AgeBucket,

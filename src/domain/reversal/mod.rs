@@ -57,7 +57,7 @@ fn take(slices: &mut [(Part, Money)], amount: Money) -> Vec<(Part, Money)> {
     taken
 }
 
-/// The parts that a reversal of `amount` (all that is left when `None`) gives back. `original` has its grants in burn
+/// The parts that a reversal of `amount` gives back; `None` is all that is left. `original` has its grants in burn
 /// order; `hold` is the one that it captured, needed only where grants were used.
 ///
 /// # Errors

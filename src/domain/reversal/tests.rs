@@ -73,7 +73,7 @@ fn unwinds(
 ) -> Result<(), TestCaseError> {
     let mut spent = wallet.clone();
     let mut original = post(&mut spent, hold, &spend(usd(amount))).entry.unwrap();
-    // The table has the uses of a grant in one row, and they are read in burn order.
+    // The table has one row for all uses of a grant, and they are read in burn order.
     original.grant_uses.sort_by_key(|(id, _)| wallet.grants.iter().position(|grant| grant.id == *id));
     let (mut rest, mut reversed) = (amount, Vec::new());
     for piece in pieces.iter().copied().chain([u32::MAX]) {
@@ -104,7 +104,7 @@ proptest! {
         unwinds(&wallet(paid, &grants), None, spend, amount, &pieces)?;
     }
 
-    /// Beyond what the hold reserved, grants are used that came after it and burn before its own.
+    /// Beyond what the hold reserved, the capture uses grants that came later and burn before the hold's own.
     #[test]
     fn and_what_a_smaller_capture_would_have(
         paid in 0_u32..20,

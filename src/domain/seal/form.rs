@@ -1,7 +1,7 @@
-//! What a seal hashes, to the letter: `src/docs/seals.md` is the same for people.
+//! What a seal hashes, byte by byte: `src/docs/seals.md` describes the same for people.
 //!
 //! A stretch is a text of records. A record is a letter, its fields and a line feed. A field is `<bytes>:<text>,` with
-//! the length of the text in bytes, or `-,` for a null. So no text can pretend to be another field.
+//! the length of the text in bytes, or `-,` for a null. So no text can be read as another field.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, KeyInit, Mac};
@@ -165,7 +165,7 @@ impl SealLine {
     }
 }
 
-/// What an entry says in words.
+/// The texts of an entry.
 #[derive(Debug, Clone, Default)]
 pub struct Texts {
     pub description: Option<String>,
@@ -198,7 +198,7 @@ impl StoredLine {
         self.line.created_at
     }
 
-    /// The line with the digests of the texts; `None` where they need a secret and there is none.
+    /// The line with the digests of the texts; `None` if they need a secret and there is none.
     #[must_use]
     pub fn digested(mut self, secret: Option<&[u8]>, wallet_id: Uuid) -> Option<SealLine> {
         if self.has_texts() {
@@ -209,7 +209,7 @@ impl StoredLine {
 }
 
 /// The digests of an entry's texts, `<description>:<metadata>`, each a `-` where there is no text. They are keyed by
-/// the customer's secret, and differ from entry to entry also where the texts are the same.
+/// the customer's secret, and differ from entry to entry even if the texts are the same.
 #[must_use]
 pub fn digests(texts: &Texts, secret: &[u8], wallet_id: Uuid, seq: i64) -> String {
     let digest = |name: &str, text: Option<String>| match text {

@@ -1,5 +1,5 @@
-//! Heads: where each wallet's chain ended at some moment. Kept where the database's owner cannot reach, they show a
-//! chain that was rewritten as a whole.
+//! Heads: the end of each wallet's chain at some moment. If they are kept where the database's owner cannot reach them,
+//! they reveal a chain that was rewritten as a whole.
 
 use uuid::Uuid;
 

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-/// Why a text is no key.
+/// Why a text is not a key.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "must be an Ed25519 key: PEM (PKCS#8), as `openssl genpkey -algorithm ed25519` prints it, or 32 bytes in base64"

@@ -1,8 +1,8 @@
 //! Seals: each wallet's entries are hashed in stretches, each stretch with the one before it, and signed.
 //!
 //! To change, move or remove a sealed entry unnoticed, the whole chain from there on must be rewritten. Without the key
-//! the signatures prevent that. Against an owner of the key, heads that are kept elsewhere show it. [`form`] says what
-//! is hashed.
+//! the signatures prevent that. If the owner of the key does it, heads that are kept elsewhere reveal it. [`form`] says
+//! what is hashed.
 
 pub mod form;
 pub mod heads;
@@ -22,13 +22,13 @@ pub const FORM: i16 = 1;
 /// A SHA-256.
 pub type Hash = [u8; 32];
 
-/// Stands for the seal before the first one.
+/// Takes the place of the seal before the first one.
 pub const NO_SEAL: Hash = [0; 32];
 
 /// When a wallet is sealed.
 #[derive(Debug, Clone, Copy)]
 pub struct Ripeness {
-    /// So many unsealed entries are a stretch; no stretch is longer.
+    /// This many unsealed entries are a stretch; no stretch is longer.
     pub entries: i64,
     /// Fewer are sealed, too, once the oldest of them is this old.
     pub age: chrono::Duration,
@@ -41,8 +41,8 @@ impl Default for Ripeness {
 }
 
 impl Ripeness {
-    /// The stretches to seal of a wallet whose entries after `sealed` up to `last` are unsealed, as first and last
-    /// numbers: all whole ones, or else what there is if its first entry, made at `oldest`, is old enough.
+    /// The stretches to seal in a wallet whose entries after `sealed` up to `last` are unsealed, as first and last
+    /// numbers: all complete stretches, or else the shorter rest, if its first entry, made at `oldest`, is old enough.
     #[must_use]
     pub fn stretches(self, sealed: i64, last: i64, oldest: DateTime<Utc>, now: DateTime<Utc>) -> Vec<(i64, i64)> {
         let whole = (last - sealed) / self.entries;
@@ -148,7 +148,7 @@ impl Seal {
         record.end()
     }
 
-    /// Whether its signature is by this key.
+    /// Whether it is signed with this key.
     #[must_use]
     pub fn is_signed_by(&self, key: &SealPublicKey) -> bool {
         key.id == self.key_id && key.verifies(&self.signed(), &self.signature)

@@ -64,7 +64,7 @@ fn keys_are_read_from_pem_and_base64_and_keep_their_secret() {
     }
 }
 
-/// What is sealed must be found again in years: these texts may never change for form 1.
+/// Seals must be verifiable for years: these texts must never change for form 1.
 #[test]
 fn the_form_is_fixed() {
     let records = String::from_utf8(line().records()).unwrap();

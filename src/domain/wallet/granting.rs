@@ -48,7 +48,7 @@ impl Wallet {
         Ok(self.write_entry(amount, parts.to_vec(), self.nothing(), booking))
     }
 
-    /// Whether one of these grants would have more than it was opened with, or is not here.
+    /// Whether one of these grants would have more than it was opened with, or is not loaded.
     pub(super) fn grants_cannot_take(&self, parts: &[(Uuid, Money)]) -> bool {
         parts.iter().any(|(id, amount)| {
             self.grants

@@ -1,4 +1,4 @@
-//! What a wallet refuses, and what its spend guard counts of consumption that another wallet pays.
+//! What a wallet refuses, and how its spend guard counts consumption that another wallet pays.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -11,10 +11,10 @@ use crate::domain::label::Label;
 use crate::domain::money::Money;
 use crate::domain::posting::{Refusal, Shortfall};
 
-/// No running total may pass this: ten times below what the columns hold.
+/// No running total may exceed this: a tenth of what the columns can store.
 const MAX_TOTAL: Decimal = Decimal::from_parts(0xA4C6_8000, 0x3_8D7E, 0, false, 0);
 
-/// Whether a running total would pass what a wallet may hold.
+/// Whether a running total would exceed the limit of a wallet.
 pub(super) fn is_too_large(total: Money) -> bool {
     total.amount() > MAX_TOTAL
 }
@@ -49,8 +49,8 @@ impl Wallet {
         if self.marks.closing { Ok(()) } else { Err(Refusal::NotClosing) }
     }
 
-    /// Refuses what a closed account takes no more: payments, promotional credit, and corrections either way. What was
-    /// taken from it before returns, and so does usage that is reversed.
+    /// Refuses what a closed account no longer takes: payments, promotional credit, and corrections up or down. Money
+    /// that was taken from it before can return, and so can reversed usage.
     pub(in crate::domain) fn require_may_receive(&self, label: &Label) -> Result<(), Refusal> {
         let is_new = match label.kind {
             EntryKind::Recharge | EntryKind::Bonus | EntryKind::Grant => true,
@@ -61,7 +61,7 @@ impl Wallet {
         if self.marks.closed && is_new { Err(Refusal::AccountClosed) } else { Ok(()) }
     }
 
-    /// Marks the wallet as the closing of its account says.
+    /// Sets the wallet's marks by the state of its account's closing.
     pub fn mark_closing(&mut self, closing: bool, closed: bool, now: DateTime<Utc>) {
         if (self.marks.closing, self.marks.closed) != (closing, closed) {
             (self.marks.closing, self.marks.closed) = (closing, closed);

@@ -3,7 +3,7 @@
 //! `Wallet::apply` decides every posting. It either returns a refusal and has changed nothing, or it has changed the
 //! wallet and lists what is to be written in [`Effects`].
 //!
-//! Invariants, held here, by named CHECKs in the database, and by `topup check`:
+//! Invariants, which are enforced here and by named CHECKs in the database, and verified by `topup check`:
 //! paid, granted, held, debt ≥ 0; held ≤ paid + granted; granted = sum of the grants' remaining;
 //! held = sum of the open holds; paid = paid_in − paid_out; paid + granted − debt = sum of the entries.
 
@@ -165,7 +165,7 @@ impl Wallet {
         (self.unheld_paid() - self.debt).or_zero()
     }
 
-    /// As [`Wallet::movable`], if no hold reserved anything.
+    /// As [`Wallet::movable`], but as if no hold reserved anything.
     pub fn movable_beyond_holds(&self) -> Money {
         (self.paid - self.debt).or_zero()
     }
@@ -178,7 +178,7 @@ impl Wallet {
     }
 
     /// The first grant in burn order of which something remains: the one that the next usage takes from, unless holds
-    /// reserve all of it. A hold that has lapsed reserves nothing, though no sweep has written that yet.
+    /// reserve all of it. A lapsed hold reserves nothing, even if no sweep has booked that yet.
     #[must_use]
     pub fn active_grant(&self) -> Option<&Grant> {
         self.grants.iter().find(|grant| grant.remaining.is_positive())
@@ -221,8 +221,8 @@ impl Wallet {
         armed.map_or(self.nothing(), |low| low.threshold)
     }
 
-    /// The wallet as it is shown at `now`: what has lapsed of its grants is taken off, though no sweep has written that
-    /// yet, and its version is not changed by it.
+    /// The wallet as it is shown at `now`: lapsed parts of its grants are subtracted, even if no sweep has booked that
+    /// yet, and its version does not change.
     #[must_use]
     pub fn without_lapsed_grants(mut self, now: DateTime<Utc>) -> Self {
         let (version, updated_at) = (self.version, self.updated_at);
@@ -235,8 +235,8 @@ impl Wallet {
         self.paid - (self.held - held_granted)
     }
 
-    /// The time that is written for a change that happens now. It never runs backwards within a wallet, also where the
-    /// database's clock ran ahead and was set right. Everything that is decided follows the clock as it is.
+    /// The time that is written for a change that happens now. It never runs backwards within a wallet, even if the
+    /// database's clock was fast and then corrected. All decisions follow the actual clock.
     pub(super) fn written_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now.max(self.updated_at)
     }
@@ -265,7 +265,7 @@ impl Wallet {
                 self.updated_at = self.written_at(now);
             }
         }
-        // What lapsed can take the balance below the threshold as well, even where the posting is refused.
+        // What lapsed can take the balance below the threshold as well, even if the posting is refused.
         self.watch_low_balance(before, effects);
         booked
     }

@@ -26,7 +26,7 @@ pub struct StoredWallet {
     pub updated_at: DateTime<Utc>,
 }
 
-/// What stops a wallet from spending, whatever its money.
+/// The marks that stop a wallet from spending, whatever its balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WalletMarks {
     /// An operator has frozen this wallet.
@@ -35,7 +35,7 @@ pub struct WalletMarks {
     pub customer_frozen: bool,
     /// Taken-back money is claimed from the customer in this currency.
     pub claimed: bool,
-    /// The customer's account is being closed, or is closed: nothing goes out but by the closing.
+    /// The customer's account is being closed, or is closed: only the closing moves money out.
     pub closing: bool,
     /// The closing gives back what is left, or has: no payment, credit or correction comes in.
     pub closed: bool,

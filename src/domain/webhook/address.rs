@@ -19,7 +19,7 @@ impl AddressRule {
         is_public(address) || (self.allow_loopback && address.is_loopback())
     }
 
-    /// Checks what can be known of a URL without looking up its host.
+    /// Checks a URL as far as that is possible without looking up its host.
     ///
     /// # Errors
     /// The rule that it breaks: "must …".

@@ -12,7 +12,7 @@ use super::event::EventKind;
 /// The pauses before each further attempt of a delivery, in seconds: the schedule of Standard Webhooks.
 const PAUSES: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
-/// The largest part of a pause, in thousandths, by which it is longer at random. So deliveries that failed together are
+/// The most by which a pause is longer at random, in thousandths of the pause. So deliveries that failed together are
 /// not tried again together.
 pub const JITTER: i64 = 200;
 
@@ -40,7 +40,7 @@ pub enum EndpointStatus {
     Enabled,
     /// Deliveries wait until it is enabled again.
     Paused,
-    /// No more deliveries are made.
+    /// No deliveries are created any more.
     Disabled(DisabledBecause),
 }
 
@@ -146,7 +146,7 @@ pub struct Delivery {
     pub event: Uuid,
     pub kind: EventKind,
     pub status: DeliveryStatus,
-    /// When it is tried next; `None` once it is at rest.
+    /// When it is tried next; `None` once it is finished.
     pub due_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     /// The oldest first.
@@ -160,7 +160,7 @@ pub struct DeliveryAttempt {
     pub milliseconds: i32,
     /// The status of the answer; `None` without one.
     pub status: Option<i32>,
-    /// Why there was no answer, or why it does not count.
+    /// Why there was no answer, or why the answer counts as a failure.
     pub error: Option<String>,
     /// The beginning of the answer's body.
     pub body: Option<String>,

@@ -1,8 +1,8 @@
 //! The full path: lock, decide, write. When a transaction fails, its postings are split and each half is posted again,
 //! until the posting that fails is alone, so that no other fails with it.
 //!
-//! An error that passes is not split, because it would come back for each half. A posting that meets the lock of
-//! another session is left to [`super::parked`], which knows whose wallet it is.
+//! A temporary error does not split them, because it would occur again for each half. A posting that meets the lock of
+//! another session is left to [`super::parked`], which finds out whose wallet it is.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -26,8 +26,8 @@ pub(super) fn post<'a>(pool: &'a Pool, postings: &'a [Posting]) -> Pin<Box<dyn F
                 Err(error) => error,
             };
             tries += 1;
-            // A key that another process wrote a moment ago is found and replayed by the next try. After a lost
-            // connection, the keys show what was booked.
+            // The next try finds and replays a key that another process wrote a moment ago. After a lost connection,
+            // the keys show what was booked.
             let again = error.violated_unique().is_some() || error.is_connection_lost();
             if again && tries < 3 {
                 continue;

@@ -48,18 +48,18 @@ async fn fail_waiting(shared: &Shared, error: &StorageError) {
         }
         jobs = shared.queue.take(&shared.settings);
     }
-    // Callers that retry at once would not help a database that is starting again.
+    // A pause, because callers that retry at once would burden a database that is starting again.
     tokio::time::sleep(PAUSE).await;
 }
 
 async fn serve(shared: &Arc<Shared>, conn: &Own) {
     let (queue, settings) = (&shared.queue, &shared.settings);
     let mut flushes = FuturesUnordered::new();
-    // Lanes that were opened together are not all replaced together.
+    // So that lanes that were opened together are not all replaced together.
     let (opened, oldest) = (Instant::now(), OLDEST.mul_f64(rand::rng().random_range(0.5..=1.0)));
     let mut lost = false;
     loop {
-        // Another connection may have met a server that has taken over: nothing more is booked on this one then.
+        // Another connection may have found a new primary server: then nothing more is booked on this one.
         lost |= !conn.is_fit() || opened.elapsed() > oldest;
         while !lost && flushes.len() < settings.pipeline {
             let jobs = queue.take(settings);
@@ -79,8 +79,8 @@ async fn serve(shared: &Arc<Shared>, conn: &Own) {
     }
 }
 
-/// Writes jobs by the fast path and answers those that are wholly booked. The others go on to [`leftovers`], or, where
-/// a statement met a lock of another session, to [`parked`]. Returns false when the connection was lost meanwhile.
+/// Writes jobs by the fast path and answers those that are completely booked. The others go to [`leftovers`] or, if a
+/// statement met a lock of another session, to [`parked`]. Returns false when the connection was lost meanwhile.
 async fn flush(jobs: Vec<Job>, shared: &Arc<Shared>, conn: &Connection) -> bool {
     let jobs = if shared.parked.is_empty() { jobs } else { parked::divert(shared, jobs, Some(conn)).await };
     if jobs.is_empty() {
@@ -132,7 +132,7 @@ pub(super) async fn post_unbatched(shared: Arc<Shared>, mut job: Job) {
         }
         job.answers = vec![booked.map(|booked| Ok(PostingOutcome::Booked(booked)))];
     }
-    // The connection is back in the pool by now: a task that keeps one while it waits for another may wait for ever.
+    // The connection is already back in the pool: a task that keeps one while it waits for another may wait for ever.
     if let Some(job) = job.finish() {
         for job in leftovers::decide(&shared, vec![job]).await {
             job.answer(Err(EngineError::Unanswered));
@@ -166,19 +166,19 @@ fn fast_path_candidates<'p>(requests: impl Iterator<Item = &'p [Posting]>, known
     candidates
 }
 
-/// What the fast path has booked, one place per posting.
+/// The results of the fast path, one place per posting.
 type FastResults = Vec<Option<Booked>>;
 
-/// What became of a flush on the fast path.
+/// The result of a flush on the fast path.
 struct Tried {
     settled: FastResults,
     /// The places of the postings whose statement met a lock of another session.
     locked: Vec<usize>,
-    /// Whether the connection is still there.
+    /// Whether the connection is still open.
     alive: bool,
 }
 
-/// Postings of one sort, with their places in the flush.
+/// Postings of one kind, with their places in the flush.
 struct FastItems<P> {
     ats: Vec<usize>,
     items: Vec<P>,

@@ -1,14 +1,14 @@
 //! The poster: writes the usage and holds of many requests in few transactions.
 //!
-//! A request puts its postings into a bounded queue. A lane takes all postings that wait there and writes them in one
-//! flush. While that flush is on its way to the disk, the lane collects the next one, and sends it on the same
-//! connection. There is no timer: an idle service writes a single posting at once. No answer leaves before its commit.
+//! A request puts its postings into a bounded queue. A lane takes all waiting postings and writes them in one flush.
+//! While that flush is being written to disk, the lane collects the next one, and sends it on the same connection.
+//! There is no timer: an idle service writes a single posting at once. No answer is sent before its commit.
 //!
-//! A flush tries the fast path ([`crate::storage::ledger::fast`]) and answers each request that is wholly booked.
-//! [`leftovers`] decides the rest under locks, while the lane goes on. A wallet whose lock another session holds for
-//! long is parked, and [`parked`] writes its postings alone until that works again, so that only the first flush that
-//! meets such a wallet waits for it. A request that has no answer after ten seconds gets 503; its postings may still be
-//! booked, and the same ids show whether they are.
+//! A flush tries the fast path ([`crate::storage::ledger::fast`]) and answers each request that is completely booked.
+//! [`leftovers`] decides the rest under locks, while the lane goes on. If another session holds the lock of a wallet
+//! for long, the wallet is parked: [`parked`] writes its postings alone until they succeed again, so that only the
+//! first flush that meets such a wallet waits for it. A request that has no answer after ten seconds gets 503; its
+//! postings may still be booked, and the same ids show whether they are.
 //!
 //! Postings of one request are booked in their order; between requests no order is promised. A caller who disconnects
 //! changes nothing: what was queued is booked.
@@ -45,19 +45,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How the poster works.
 #[derive(Debug, Clone)]
 pub struct PosterSettings {
-    /// Connections that flushes are pipelined on.
+    /// The number of connections on which flushes are pipelined.
     pub lanes: usize,
-    /// Flushes outstanding on one connection.
+    /// The most flushes outstanding on one connection.
     pub pipeline: usize,
-    /// How many postings may wait. Beyond it, callers get 503 `overloaded`; an empty queue takes any request. As many
-    /// again may wait for the full path, and as many to be written alone.
+    /// How many postings may wait. Beyond it, callers get 503 `overloaded`; an empty queue takes any request. The same
+    /// number may wait for the full path, and the same number to be written alone.
     pub queue: usize,
     /// The memory that waiting postings may take, in bytes. An empty queue takes any request here, too.
     pub queue_bytes: usize,
-    /// Postings in one flush. A single request with more is written in one flush too.
+    /// The most postings in one flush. A single request with more is written in one flush, too.
     pub flush: usize,
-    /// False: each request is written by a transaction of its own, as many at a time as the pool has connections. Only
-    /// to compare both ways.
+    /// False: each request is written by a transaction of its own, and as many run at a time as the pool has
+    /// connections. It is there only to compare both ways.
     pub batching: bool,
 }
 
@@ -67,7 +67,7 @@ impl Default for PosterSettings {
     }
 }
 
-/// Why it is not known what became of a posting.
+/// Why the outcome of a posting is unknown.
 #[derive(Debug)]
 enum Trouble {
     /// Another session held the lock of its wallet for too long.
@@ -75,16 +75,16 @@ enum Trouble {
     Storage(StorageError),
 }
 
-/// What became of one posting.
+/// The outcome of one posting.
 type PostingAnswer = Result<PostingOutcome, Trouble>;
 
 /// What the parts of the poster share.
 struct Shared {
     settings: PosterSettings,
     pool: Pool,
-    /// What no lane has taken yet.
+    /// The jobs that no lane has taken yet.
     queue: Queue,
-    /// What the fast path has not booked.
+    /// The jobs that the fast path has not booked.
     leftovers: Queue,
     parked: Parked,
     recent: Recent,
@@ -110,7 +110,7 @@ impl Shared {
         }
     }
 
-    /// Returns when no new job is taken and every job has its answer.
+    /// Returns once no new job is accepted and every job has its answer.
     async fn done(&self) {
         loop {
             let settled = self.settled.notified();
@@ -122,7 +122,7 @@ impl Shared {
     }
 }
 
-/// The handle that use cases hold; cloning shares it.
+/// The handle for use cases; cloning shares it.
 #[derive(Clone)]
 pub struct Poster {
     shared: Arc<Shared>,
@@ -153,7 +153,7 @@ impl Poster {
     /// # Errors
     /// [`EngineError::Overloaded`] when too much is waiting, [`EngineError::Unanswered`],
     /// [`EngineError::ShuttingDown`], and database errors. After those, some postings may be booked; the same request
-    /// with the same ids returns what became of each. So no posting is reported as refused unless that is certain.
+    /// with the same ids returns the outcome of each. So no posting is reported as refused unless that is certain.
     pub async fn post(&self, postings: Vec<Posting>) -> Result<Vec<PostingOutcome>, EngineError> {
         if postings.is_empty() {
             return Ok(Vec::new());
@@ -189,19 +189,19 @@ impl Poster {
         self.shared.unanswered.load(Ordering::SeqCst)
     }
 
-    /// Takes no more postings, and waits until every one that was taken has its answer: at most as long as their
-    /// callers wait.
+    /// Accepts no more postings, and waits until every accepted one has its answer: at most as long as their callers
+    /// wait.
     pub async fn drain(&self) {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.settled.notify_waiters();
         if timeout(PATIENCE, self.shared.done()).await.is_err() {
-            tracing::warn!("Some usages and holds are still being written, but their callers do not wait any more");
+            tracing::warn!("Some usages and holds are still being written, but their callers no longer wait");
         }
     }
 }
 
-/// If it is not known what became of one posting, the whole request fails: that posting may be booked, so it may not be
-/// reported as refused. An error that passes goes before one that does not, because the caller should repeat the
+/// If the outcome of one posting is unknown, the whole request fails: that posting may be booked, so it must not be
+/// reported as refused. A temporary error takes precedence over another one, because the caller should repeat the
 /// request.
 fn outcomes(answers: Vec<PostingAnswer>) -> Result<Vec<PostingOutcome>, EngineError> {
     if answers.iter().all(Result::is_ok) {

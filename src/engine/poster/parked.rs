@@ -5,10 +5,11 @@
 //! parking. From then on, the postings of the wallet that is still locked come here at once. They are tried until their
 //! callers have stopped waiting.
 //!
-//! One transaction at a time is under way per wallet, and at most a quarter of the pool is used for all of them.
+//! One transaction at a time runs per wallet, and at most a quarter of the pool is used for all of them.
 //!
-//! Example: an operator's session holds the row of A's wallet for a minute. The flush that meets it waits 500 ms. Then
-//! the others in it are booked, and A's usage gets 503 after ten seconds. Later flushes carry no posting of A.
+//! Example: an operator's session holds the row of A's wallet for a minute. The flush that meets the lock waits 500 ms.
+//! Then the other postings of the flush are booked, and A's usage gets 503 after ten seconds. Later flushes contain no
+//! posting of A.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +36,7 @@ const PARKED: Duration = Duration::from_secs(10);
 /// The pause between two tries of one wallet, in which others have its connection.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// One wallet may have this part of the room for parked postings.
+/// One wallet may use this part of the space for parked postings.
 const SHARE: usize = 4;
 
 /// The wallets of holds, by the holds' ids.
@@ -54,7 +55,7 @@ pub(super) struct Parked {
 struct ParkedWallet {
     /// Until when it is parked.
     until: Option<Instant>,
-    /// Groups of postings that hold the turn or wait for it.
+    /// Groups of postings that have the turn or wait for it.
     groups: usize,
     /// Their postings.
     postings: usize,
@@ -185,7 +186,7 @@ pub(super) async fn divert(shared: &Arc<Shared>, jobs: Vec<Job>, conn: Option<&C
 /// Why postings are written alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// They met a lock, together with others: any of their wallets may be the locked one.
+    /// They met a lock together with others, and any of their wallets may be the locked one.
     Met,
     /// One of their wallets was parked before.
     Parked,
@@ -268,7 +269,7 @@ struct Group {
     deadline: Option<Instant>,
 }
 
-/// Which wallets belong together: a forest whose roots stand for groups.
+/// Which wallets belong together: a forest whose roots represent groups.
 #[derive(Default)]
 struct Forest(Vec<usize>);
 
@@ -327,7 +328,7 @@ fn group(jobs: &[Job], found: &HoldWallets) -> Vec<Group> {
     groups.into_values().collect()
 }
 
-/// What a group has entered, until it leaves.
+/// The registration of a group, until it leaves.
 struct Entered<'s> {
     parked: &'s Parked,
     keys: Vec<WalletKey>,
@@ -340,8 +341,8 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Writes a group when it has the turn of all its wallets, again and again while one of them is locked. Past the
-/// deadline nothing is tried any more.
+/// Writes a group once it has the turn of all its wallets, and tries again while one of them is locked. After the
+/// deadline it stops.
 async fn write_group(shared: &Shared, group: Group, cause: Cause) -> (Vec<(usize, usize)>, Vec<PostingAnswer>) {
     let Group { keys, places, postings, deadline } = group;
     let deadline = deadline.unwrap_or_else(Instant::now);

@@ -10,7 +10,7 @@ use super::{PosterSettings, PostingAnswer, Shared};
 use crate::domain::posting::Posting;
 use crate::engine::EngineError;
 
-/// What a job's caller is sent.
+/// The answer to a job's caller.
 pub(super) type Answer = Result<Vec<PostingAnswer>, EngineError>;
 
 /// The postings of one request, and the channel that takes their answers.
@@ -88,7 +88,7 @@ impl Drop for Unanswered {
     }
 }
 
-/// How much waits in one queue, and the limit of that.
+/// How much waits in one queue, and its limit.
 #[derive(Debug, Default)]
 pub(super) struct Load {
     pub(super) postings: usize,
@@ -96,8 +96,8 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Adds a job if there is room. An empty queue takes any job, because a batch larger than the limit must pass at
-    /// some time.
+    /// Adds a job if there is room. An empty queue takes any job, because a batch larger than the limit must be written
+    /// at some time.
     pub(super) fn admit(&mut self, job: &Job, settings: &PosterSettings) -> bool {
         let postings = self.postings + job.postings.len();
         let bytes = self.bytes + job.bytes;

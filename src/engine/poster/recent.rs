@@ -3,8 +3,8 @@
 //! A caller that got no answer sends its usage again. The fast path would try to insert the same key, PostgreSQL would
 //! refuse the whole statement and log it together with the customer's id, and the flush would run once more. A posting
 //! with a key that is known here goes to the full path at once, which looks the key up. PostgreSQL still refuses a key
-//! that is missing here: another process has booked it, or it was long ago. A key that is here by mistake costs a
-//! look-up.
+//! that is missing here: another process has booked it, or it was long ago. A key that is remembered by mistake costs
+//! only a look-up.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -15,7 +15,7 @@ use crate::domain::posting::RepeatKey;
 /// The most keys of a generation. Two generations take about 2 MB.
 const GENERATION: usize = 65_536;
 
-/// The hashes of keys, in two generations: when the younger one is full, the older one is forgotten.
+/// The hashes of keys, in two generations: when the younger one is full, the older one is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     hasher: RandomState,

@@ -29,7 +29,7 @@ pub(super) fn start(shared: &Arc<Shared>, supervisor: &Supervisor) -> std::io::R
     Ok(())
 }
 
-/// However the thread ends, no caller waits for it afterwards.
+/// After the thread has ended, in whatever way, no caller waits for it.
 struct End {
     shared: Arc<Shared>,
     supervisor: Supervisor,
@@ -38,7 +38,7 @@ struct End {
 impl Drop for End {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            tracing::error!("The thread of the poster failed; this process books no usage any more");
+            tracing::error!("The thread of the poster failed; this process no longer books usage");
         }
         if !self.shared.closed.load(Ordering::SeqCst) {
             self.supervisor.give_up();

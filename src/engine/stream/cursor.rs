@@ -1,10 +1,10 @@
-//! How far a listener of the balance stream has come, as the `id` of each message shows it.
+//! The position of a listener of the balance stream, which is the `id` of each message.
 
 use sha2::{Digest, Sha256};
 
 use crate::domain::customer::CustomerId;
 
-/// How far a listener has come.
+/// The position of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     /// The position of the last event sent.
@@ -33,7 +33,7 @@ impl Cursor {
         Self { position, versions: 0, customer: tag(customer) }
     }
 
-    /// Whether it was given out to this customer.
+    /// Whether it was made for this customer.
     pub(super) fn is_of(&self, customer: &CustomerId) -> bool {
         self.customer == tag(customer)
     }

@@ -10,7 +10,7 @@
 //! [`Cursor`] says how far a listener has come. With it, a listener goes on after a broken connection.
 //!
 //! A customer has a few streams at a time. A new one ends the oldest: a page that is loaded again and again opens a
-//! stream each time, and the earlier ones are dead, but their connections do not show it.
+//! stream each time, and the connections of the earlier streams do not show that nobody reads them.
 
 mod cursor;
 
@@ -34,7 +34,7 @@ use crate::storage::pool::Pool;
 
 /// The pause between two turns.
 const EVERY: Duration = Duration::from_millis(200);
-/// Events of one customer in one turn; the next turn follows at once where there are more.
+/// Events of one customer in one turn; the next turn follows at once if there are more.
 const EVENTS: i64 = 200;
 
 /// How many streams may be open.
@@ -55,13 +55,13 @@ pub struct StreamMessage {
 pub enum StreamUpdate {
     Balance(Box<Wallet>),
     Event(Event),
-    /// The taken-back money that is claimed of the customer has changed: all of it.
+    /// The claimed taken-back money has changed. The message has all of it.
     Claims(Vec<Money>),
-    /// Everything that there was has been sent; what follows happens from now on. It carries what is claimed.
+    /// The state at the beginning has been sent completely; later messages are changes. It has what is claimed.
     Live(Vec<Money>),
     /// The last message: this stream made room for a newer one of the customer, or the service stops.
     End(StreamEnd),
-    /// Carries nothing; writing it shows whether the connection is broken.
+    /// An empty message; writing it shows whether the connection is broken.
     Probe,
 }
 
@@ -74,7 +74,7 @@ pub enum StreamEnd {
     ShuttingDown,
 }
 
-/// The handle that callers hold; cloning shares it.
+/// The handle for callers; cloning shares it.
 #[derive(Clone)]
 pub struct Streams {
     shared: Arc<StreamShared>,
@@ -107,7 +107,7 @@ struct Listener {
     cursor: Cursor,
     /// The versions as sent. `None` before the first turn, which sends all wallets, or none after a short break.
     sent: Option<HashMap<Uuid, i64>>,
-    /// What is claimed of the customer, as sent.
+    /// What is claimed from the customer, as sent.
     claims: Vec<Money>,
     /// Takes one turn's messages at a time: a slow reader gets messages less often, and takes no memory.
     messages: mpsc::Sender<Vec<StreamMessage>>,
@@ -179,7 +179,7 @@ impl Streams {
             let mut conn = self.shared.pool.get().await?;
             (events::pruned_up_to(&mut conn).await?, events::last_position(&mut conn, customer).await?)
         };
-        // A cursor of another customer, one that lies before the pruned events, or after the last event, is of no use:
+        // A cursor of another customer, one before the pruned events, or one after the last event, cannot be used:
         // the listener begins with the full state.
         let is_use = |from: &Cursor| from.is_of(customer) && (pruned..=last.max(pruned)).contains(&from.position);
         let cursor = from.filter(is_use).unwrap_or_else(|| Cursor::start(customer, last));
@@ -220,7 +220,7 @@ impl Open {
         if self.closed {
             return Err(EngineError::ShuttingDown);
         }
-        // A customer who has all of his streams gives up one for another.
+        // If a customer has as many streams as allowed, a new one ends the oldest.
         let mine = self.listeners.values().filter(|listener| listener.customer == *customer).count();
         if self.listeners.len() >= settings.total && mine < settings.per_customer {
             return Err(EngineError::StreamsFull("as many streams are open as this service takes"));
@@ -370,7 +370,7 @@ impl Listener {
 
     fn end(mut self, why: StreamEnd) {
         if let Some(end) = self.end.take() {
-            // A reader who is gone gets nothing.
+            // A reader who has left gets nothing.
             let _gone = end.send(why);
         }
     }

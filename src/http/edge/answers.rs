@@ -5,7 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use serde::Serialize;
 
-/// The answer for a new object (201). For a repeated request it has the status `again` and says that it is a repeat.
+/// The answer for a new object (201). For a repeated request it has the status `again` and a header that marks it as a
+/// repeat.
 pub fn created<T: Serialize>(body: &T, replayed: bool, again: StatusCode) -> HttpResponse {
     repeatable(body, replayed, if replayed { again } else { StatusCode::CREATED })
 }

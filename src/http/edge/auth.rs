@@ -122,7 +122,7 @@ fn unauthorized(detail: String) -> Failure {
     Failure::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, detail)
 }
 
-/// Who calls, and the API key that he shows, if it is one.
+/// The caller, and the API key, if one was sent.
 async fn principal(gate: &Gate, request: &HttpRequest) -> Result<(Arc<Principal>, Option<KeyText>), Failure> {
     let token = request
         .headers()
@@ -149,7 +149,7 @@ async fn principal(gate: &Gate, request: &HttpRequest) -> Result<(Arc<Principal>
     verified.map(|principal| (principal, None))
 }
 
-/// The owner of an API key that can be used. The answer does not say whether the key is unknown, expired or revoked.
+/// The owner of a valid API key. The refusal does not say whether the key is unknown, expired or revoked.
 async fn key_principal(gate: &Gate, request: &HttpRequest, text: &str) -> Result<(Arc<Principal>, KeyText), Failure> {
     let text = KeyText::read(text, gate.environment).map_err(|refusal| unauthorized(refusal.to_string()))?;
     let unknown = || unauthorized("the API key is unknown, expired or revoked".to_owned());

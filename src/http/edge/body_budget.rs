@@ -24,7 +24,7 @@ pub struct BodyBudget {
 pub struct BodyPermit(OwnedSemaphorePermit);
 
 impl BodyPermit {
-    /// The bytes that it is for.
+    /// The number of bytes of this permit.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.0.num_permits() * KIB
@@ -43,8 +43,8 @@ impl BodyPermit {
 }
 
 impl BodyBudget {
-    /// A budget of `bytes`, which must be at least the size of the largest body. A request that has waited for
-    /// `patience` is refused.
+    /// A budget of `bytes`, which must be at least the size of the largest body. A request that has waited for as long
+    /// as `patience` is refused.
     #[must_use]
     pub fn new(bytes: usize, patience: Duration) -> Self {
         Self { kib: Arc::new(Semaphore::new(bytes / KIB)), patience }

@@ -1,8 +1,8 @@
 //! Tables as CSV (RFC 4180, UTF-8), for spreadsheets and programs.
 //!
-//! A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula. So a text that a person or a partner
-//! wrote gets an apostrophe in front when it begins like one. Numbers, times and the service's own words are written as
-//! they are.
+//! A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula. So if a text of a person or a
+//! partner begins like a formula, it gets an apostrophe in front. Numbers, times and the service's own codes are
+//! written unchanged.
 
 use std::borrow::Cow;
 
@@ -26,7 +26,7 @@ pub struct Sheet(csv::Writer<Vec<u8>>);
 pub struct Cell<'c>(Cow<'c, str>);
 
 impl<'c> Cell<'c> {
-    /// A word of the service: an id, a code, the name of a type.
+    /// A text of the service: an id, a code, the name of a type.
     #[must_use]
     pub fn word(word: impl Into<Cow<'c, str>>) -> Self {
         Self(word.into())

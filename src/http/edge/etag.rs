@@ -43,7 +43,7 @@ fn read<'a>(values: impl Iterator<Item = &'a str>) -> Expected {
     Expected::Versions(tags.into_iter().filter_map(version).collect())
 }
 
-/// An operation names the header; its description is the same everywhere.
+/// An operation only names the header; its description is shared.
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let described = header("If-Match", "The ETag of the version to replace, or `*` for any version.");
@@ -61,13 +61,13 @@ fn header(name: &str, description: &str) -> ParameterBuilder {
         .schema(Some(text))
 }
 
-/// The tags of the answers that the caller has already, as they came.
+/// The tags of the answers that the caller already has, as they were sent.
 #[derive(Debug)]
 pub struct IfNoneMatch(Vec<String>);
 
 impl IfNoneMatch {
-    /// The answer, with its tag; or 304 without a body where the caller has it. Weak tags compare like strong ones,
-    /// because proxies that compress answers make our tags weak.
+    /// The answer, with its tag; or 304 without a body if the caller already has it. Weak tags compare like strong
+    /// ones, because proxies that compress answers make our tags weak.
     ///
     /// # Errors
     /// When the answer cannot be written.
@@ -97,7 +97,7 @@ fn tags(request: &HttpRequest, name: HeaderName) -> Vec<String> {
     values.flat_map(|value| value.split(',')).map(|tag| tag.trim().to_owned()).collect()
 }
 
-/// An operation names the header; its description is the same everywhere.
+/// An operation only names the header; its description is shared.
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let description = "The ETag of the answer that you have: if it has not changed, the service answers 304.";

@@ -23,7 +23,7 @@ use crate::domain::code::Code;
 
 /// A JSON body. The body's type refuses unknown fields (`deny_unknown_fields`).
 ///
-/// `LIMIT` is the most bytes that the body may have; 0 stands for the configured limit of ordinary requests. An
+/// `LIMIT` is the most bytes that the body may have; 0 means the configured limit of ordinary requests. An
 /// operation with a limit of its own takes large bodies: such a body is read only when the [`BodyBudget`] has a permit
 /// for it, and keeps the permit until it is dropped.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ impl<const LIMIT: usize> FromRequest for FileBody<LIMIT> {
     }
 }
 
-/// What holds for the bodies of all requests.
+/// The rules for the bodies of all requests.
 #[derive(Debug, Clone)]
 pub struct BodyRules {
     /// The most bytes of an ordinary body.
@@ -120,7 +120,7 @@ pub struct BodyRules {
     pub deadline: Duration,
     /// The memory for the large bodies of callers with a token.
     pub callers: BodyBudget,
-    /// The memory for the large bodies of payment companies, and of anybody who calls in their name.
+    /// The memory for the large bodies of payment companies, and of anybody who pretends to be one.
     pub strangers: BodyBudget,
 }
 
@@ -203,7 +203,7 @@ fn too_large(most: usize) -> Failure {
     Failure::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, detail)
 }
 
-/// What a stranger's large body takes of the budget at a time.
+/// How much of the budget a stranger's large body takes at a time.
 const STEP: usize = 64 << 10;
 
 /// Reads the whole body. Most bodies arrive in one piece, which is not copied.
@@ -238,7 +238,7 @@ async fn collect(
 }
 
 fn parse<T: DeserializeOwned>(request: &HttpRequest, bytes: &[u8]) -> Result<T, Failure> {
-    // Serde would also read an array as the fields in their order, which is no part of the API.
+    // Serde would also read an array as the fields in their order, which the API does not allow.
     let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     if is_object && let Ok(value) = serde_json::from_slice(bytes) {
         return Ok(value);
@@ -262,7 +262,7 @@ fn what_is_wrong<T: DeserializeOwned>(request: &HttpRequest, bytes: &[u8], is_ob
     if !found.is_empty() {
         return Error::Invalid(found).into();
     }
-    // What the schema does not show: a field that occurs twice, a number that does not fit.
+    // Mistakes that the schema does not show: a field that occurs twice, a number that does not fit.
     let mut json = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
         Err(error) if error.inner().is_data() => {
@@ -274,7 +274,7 @@ fn what_is_wrong<T: DeserializeOwned>(request: &HttpRequest, bytes: &[u8], is_ob
     }
 }
 
-/// The JSON pointer of a serde error, and the rule in our words. Serde reports a missing or repeated field at the
+/// The JSON pointer of a serde error, and the rule in the API's words. Serde reports a missing or repeated field at the
 /// parent object, and names it only in its message.
 fn locate(path: &Path, message: &str) -> (String, Code, &'static str) {
     let mut pointer = String::new();

@@ -23,7 +23,7 @@ pub const MAX_KEY: usize = 255;
 pub struct IdempotencyHeader(String);
 
 impl IdempotencyHeader {
-    /// The key in its scope: the caller, the operation, and the content that the key stands for.
+    /// The key in its scope: the caller, the operation, and the content that the key belongs to.
     #[must_use]
     pub fn scoped(&self, caller: &Caller, operation: &'static str, path: &str, body: &[u8]) -> IdempotencyKey {
         let body = serde_json::from_slice::<Value>(body)
@@ -34,8 +34,8 @@ impl IdempotencyHeader {
 }
 
 /// The form in which two bodies that mean the same are equal, whatever library wrote them: without spaces, fields in
-/// the order of their names, no field that is null (as if it were absent), amounts without trailing zeros. What
-/// `metadata` holds is the caller's, and stays as it is.
+/// the order of their names, no field that is null (as if it were absent), amounts without trailing zeros. The content
+/// of `metadata` belongs to the caller, and is not changed.
 fn canonical(name: Option<&str>, json: Value) -> Value {
     match json {
         Value::Object(fields) if name != Some("metadata") => {
@@ -66,8 +66,8 @@ impl FromRequest for IdempotencyHeader {
         let Some(value) = sent.next() else {
             return bad(Code::IdempotencyKeyRequired, "send an Idempotency-Key header, for example a UUID");
         };
-        // A proxy or a library added the other one. Whichever of the two were used, a retry might count as a new
-        // request.
+        // A proxy or a library has added a second key. Whichever of the two the service used, a retry might count as a
+        // new request.
         if sent.any(|other| other != value) {
             return bad(Code::IdempotencyKeyMalformed, "two different Idempotency-Key headers were sent; send one");
         }
@@ -80,7 +80,7 @@ impl FromRequest for IdempotencyHeader {
     }
 }
 
-/// An operation names the header; the document's shared parameter describes it (`openapi::shared`).
+/// An operation only names the header; the document's shared parameter describes it (`openapi::shared`).
 impl IntoParams for IdempotencyHeader {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(form(r#"{"metadata": {"k": null}, "bank": {"b": 1}, "amount": "5.00"}"#), same);
         assert_ne!(form(r#"{"metadata": {}, "bank": {"b": 1}, "amount": "5.00"}"#), same);
         assert_ne!(form(r#"{"metadata": {"k": null}, "bank": {"b": 1}, "amount": "5.01"}"#), same);
-        // Only amounts are numbers: a name or a reference is the text that it is.
+        // Only amounts are compared as numbers: a name or a reference is compared as text.
         assert_ne!(form(r#"{"note": "5.0"}"#), form(r#"{"note": "5.00"}"#));
     }
 }

@@ -16,7 +16,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use super::problem::Failure;
 use crate::domain::language::Language;
 
-/// The language that the caller prefers of those that we speak.
+/// The caller's preferred language among those of the service.
 #[derive(Debug, Clone, Copy)]
 pub struct Speaks(pub Language);
 

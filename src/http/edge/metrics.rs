@@ -35,7 +35,7 @@ pub async fn measure<B: MessageBody>(
 type Meters = HashMap<(&'static str, String, u16), (Counter, Histogram)>;
 
 thread_local! {
-    /// The meters that this thread has used. Asking the recorder would build the labels anew for every request.
+    /// The meters that this thread has used. Asking the recorder would build the labels again for every request.
     static METERS: RefCell<Meters> = RefCell::default();
 }
 

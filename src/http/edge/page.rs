@@ -19,8 +19,8 @@ use crate::domain::page::{Page, Place, Rows, Sort};
 
 /// What a cursor is tied to: the list, and the value of every filter under its name in the query.
 ///
-/// Clients keep cursors over an upgrade of the service, so the fingerprint is made of names and values that are
-/// written out here, and of nothing that a change inside the service could rename.
+/// Clients keep cursors across an upgrade of the service. So the fingerprint is made only of names and values that are
+/// written out here, which no change inside the service renames.
 #[derive(Debug, Clone)]
 pub struct Filters(Vec<(&'static str, String)>);
 
@@ -72,7 +72,7 @@ impl Filters {
     }
 }
 
-/// Writes a cursor: where the page ended, under these filters.
+/// Writes a cursor: the place where the page ended, and its filters.
 pub fn encode_cursor<P: Serialize>(position: &P, filters: &Filters) -> Result<CursorText, Error> {
     let json = serde_json::to_string(&(filters.fingerprint(), position))
         .map_err(|_| Error::Internal("a position in a list that can be written as JSON"))?;
@@ -137,16 +137,16 @@ pub struct ListTotal {
     /// At most 10,000.
     #[schema(minimum = 0, maximum = 10000, example = 42)]
     count: i64,
-    /// False where there are more than 10,000.
+    /// False if there are more than 10,000.
     is_exact: bool,
 }
 
 impl ListTotal {
     const MOST: i64 = 10_000;
-    /// So many rows must be counted to know whether the count is exact.
+    /// This many rows must be counted to know whether the count is exact.
     pub const TO_COUNT: i64 = Self::MOST + 1;
 
-    /// The total of a list with so many rows, of which [`Self::TO_COUNT`] at most were counted.
+    /// The total of a list of which `counted` rows were counted, at most [`Self::TO_COUNT`].
     #[must_use]
     pub fn of(counted: i64) -> Self {
         Self { count: counted.min(Self::MOST), is_exact: counted <= Self::MOST }
@@ -177,7 +177,7 @@ pub fn read<P: DeserializeOwned>(
     Ok(Page { place, sort, limit })
 }
 
-/// A position as cursors contain it. One that is read forwards has no mark, as all cursors once had none.
+/// A position as cursors contain it. Forward cursors have no mark, because the first cursors had none.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum WrittenPosition<P> {
@@ -185,7 +185,7 @@ enum WrittenPosition<P> {
     Forwards(P),
 }
 
-/// Where the pages before and after a page begin.
+/// The places where the pages before and after a page begin.
 #[derive(Debug, Clone)]
 pub struct Cursors {
     pub previous: Option<CursorText>,
@@ -228,7 +228,7 @@ mod tests {
         Filters::of("/v1/transfers").with("customer_id", "alice").with_each("status", ["b", "a"])
     }
 
-    /// A cursor that a client holds must outlive a change of the code: this one was written out.
+    /// A client's cursor must stay valid after a change of the code, so this one is written out.
     #[test]
     fn a_cursor_of_before_is_still_read() {
         let cursor = CursorText::new("WyJlYTU1YzIzMTVkYWEiLDdd");

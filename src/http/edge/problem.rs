@@ -38,8 +38,8 @@ pub struct Problem {
     /// The path of the request.
     #[schema(max_length = 2000, example = "/v1/top-up-orders")]
     pub instance: String,
-    /// The stable code of the problem. Programs should branch on it. New codes may be added: a client must take one
-    /// that it does not know, and can go by `status` then.
+    /// The stable code of the problem. Programs should branch on it. New codes may be added: a client must accept one
+    /// that it does not know, and can then use `status`.
     #[schema(max_length = 64, pattern = "^[a-z0-9_]+$", example = "validation_failed")]
     pub code: String,
     /// The request's id. Quote it when you report the problem.
@@ -61,7 +61,7 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub price_changed: Option<ChangedPrice>,
-    /// The sum that ends the stop, with `taken_back_debt`.
+    /// The sum that must be paid first, with `taken_back_debt`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub taken_back_debt: Option<TakenBackDebt>,
@@ -73,10 +73,11 @@ pub struct ProblemField {
     /// A JSON pointer into the body (`/amount`; the empty text is the whole body), or `?name` for a query parameter.
     #[schema(max_length = 1000, example = "/amount")]
     pub pointer: String,
-    /// The stable code of the rule. New codes may be added: a client must take one that it does not know.
+    /// The stable code of the rule. New codes may be added: a client must accept one that it does not know.
     #[schema(max_length = 64, pattern = "^[a-z0-9_]+$", example = "too_precise")]
     pub code: String,
-    /// The rule, in words for people. It goes on after the name of the field, or is a sentence of its own.
+    /// The rule, in words for people. It continues a sentence that begins with the name of the field, or is a sentence
+    /// of its own.
     #[schema(max_length = 1000, example = "has more decimals than the currency keeps")]
     pub detail: String,
 }
@@ -84,7 +85,7 @@ pub struct ProblemField {
 /// How many broken rules a problem names at most.
 const MOST_ERRORS: usize = 100;
 
-/// Where the pages about problems are, as other machines reach them.
+/// The public address of the pages about problems.
 #[derive(Debug, Clone, Default)]
 pub struct ProblemPages(String);
 
@@ -218,13 +219,13 @@ impl From<Error> for Failure {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(retry_after_seconds)
             }
             Error::Internal(expected) => {
-                tracing::error!(expected, "An invariant does not hold; the request fails with 500");
+                tracing::error!(expected, "An invariant is broken; the request fails with 500");
                 internal()
             }
             Error::Storage(error) => {
                 // The caller does not learn the cause; only the log has it.
                 if error.is_of_caller() {
-                    let detail = "too many requests of this caller are being carried out; repeat this one in a moment";
+                    let detail = "too many requests of this caller are being processed; repeat this one in a moment";
                     Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, detail).retry_after(1)
                 } else if error.passing().is_some() || error.is_transient() {
                     tracing::error!(error = %error, "The database cannot be used now; the request fails with 503");

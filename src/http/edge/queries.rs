@@ -57,14 +57,14 @@ impl CustomerPath {
     /// The customer that path and query name.
     ///
     /// # Errors
-    /// 404 for an id that no customer can have; 422 `?customer_id` for such an id in the query, where the path has `~`
-    /// and the query names nobody, and where both name a customer.
+    /// 404 for an id that no customer can have; 422 `?customer_id` for such an id in the query, if the path has `~` and
+    /// the query names nobody, and if both name a customer.
     pub fn customer(&self, query: &CustomerQuery) -> Result<CustomerId, Error> {
         let refused = |code, detail: &str| Err(Error::field("?customer_id", code, detail));
         let named = match (&*self.customer_id, &query.customer_id) {
-            ("~", None) => return refused(Code::Required, "must name the customer, where the path says `~`"),
+            ("~", None) => return refused(Code::Required, "must name the customer, if the path says `~`"),
             ("~", named) => CustomerIdText::filter(named.as_ref(), "?customer_id")?,
-            (_, Some(_)) => return refused(Code::InvalidValue, "must be absent, where the path names the customer"),
+            (_, Some(_)) => return refused(Code::InvalidValue, "must be absent, if the path names the customer"),
             (_, None) => self.customer_id.named(),
         };
         named.ok_or(Error::NotFound("customer"))
@@ -93,7 +93,7 @@ pub struct CurrencyPath {
 #[into_params(parameter_in = Query)]
 pub struct WalletQuery {
     pub customer_id: Option<CustomerIdText>,
-    /// The product whose wallet is meant; absent or empty for the main wallet.
+    /// The product that names the wallet; absent or empty for the main wallet.
     pub product: Option<ProductFilter>,
 }
 

@@ -7,9 +7,9 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::Next;
 
-/// What every answer may do, pages of our own included: nothing. No other page may show it in a frame.
+/// What every answer may do, even our own pages: nothing. No other page may show it in a frame.
 const NOTHING: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/// What Swagger UI needs besides: its own scripts, styles and pictures, and calls to this service.
+/// What Swagger UI needs in addition: its own scripts, styles and pictures, and calls to this service.
 const SWAGGER_UI: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                           img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
                           form-action 'none'; frame-ancestors 'none'";

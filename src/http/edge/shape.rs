@@ -1,8 +1,7 @@
 //! What is wrong with the shape of a request: every field at once, in the words of this API.
 //!
 //! Serde stops at the first field that it cannot read, and its messages name Rust's types. So a request that serde
-//! refuses is held against the schema that the document shows for its operation. What serde reads is not looked at
-//! here.
+//! refuses is compared with its operation's schema in the document. A request that serde reads is not checked here.
 
 use std::collections::BTreeSet;
 
@@ -17,11 +16,11 @@ use crate::domain::code::Code;
 /// The longest name that a pointer repeats; a longer one is cut.
 const LONGEST_NAME: usize = 100;
 
-/// The document by whose schemas requests are judged. The server gives it, because it is made from the handlers.
+/// The document whose schemas judge requests. The server passes it in, because it is made from the handlers.
 #[derive(Debug, Clone, Copy)]
 pub struct Document(pub fn() -> &'static Value);
 
-/// What is wrong with a body. Nothing where the body fits its schema, or the operation is not in the document.
+/// What is wrong with a body. Nothing if the body fits its schema, or the operation is not in the document.
 pub(super) fn of_body(request: &HttpRequest, body: &Value) -> Vec<FieldError> {
     let Some((operation, mut found)) = operation(request) else { return Vec::new() };
     if let Some(schema) = operation.pointer("/requestBody/content/application~1json/schema") {
@@ -54,7 +53,7 @@ pub(super) fn of_query(request: &HttpRequest) -> Vec<FieldError> {
 /// The operation of a request, and an empty list of what is wrong.
 fn operation(request: &HttpRequest) -> Option<(&'static Value, ShapeCheck)> {
     let Some(document) = request.app_data::<web::Data<Document>>() else {
-        tracing::error!("The document is missing, so no request is judged by it");
+        tracing::error!("The document is missing, so the errors of requests are less exact");
         return None;
     };
     let Document(document) = ***document;
@@ -130,7 +129,7 @@ impl<'s> Resolved<'s> {
         required.into_iter().flatten().any(|required| required == name)
     }
 
-    /// The rule for values of this kind: "must be …".
+    /// The rule for values of this kind, as "must be …".
     fn rule(&self) -> String {
         if let Some(names) = self.names() {
             return format!("must be one of: {names}");
@@ -232,7 +231,7 @@ impl ShapeCheck {
         };
         match year {
             Some(year) if YEARS.contains(&year) => {}
-            Some(_) => self.add(at, Code::InvalidValue, "must be of the years 2000 to 9999"),
+            Some(_) => self.add(at, Code::InvalidValue, "must be in the years 2000 to 9999"),
             None => self.add(at, Code::InvalidValue, schema.rule()),
         }
     }

@@ -1,4 +1,4 @@
-//! The figures of a refusal: what is missing, which cap is reached, what is owed, what an order costs now.
+//! The figures of a refusal: the missing amount, the reached cap, the owed sum, the current price of an order.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -18,7 +18,7 @@ pub struct InsufficientFunds {
     pub available: SignedAmount,
     pub held: Amount,
     pub shortfall: Amount,
-    /// What can be moved to another wallet, where the request moves money; null otherwise.
+    /// The amount that can be moved to another wallet, if the request moves money; otherwise null.
     pub transferable: Option<Amount>,
 }
 
@@ -37,7 +37,7 @@ impl From<Money> for TakenBackDebt {
     }
 }
 
-/// What an order costs now, where the request expects another price.
+/// The current cost of an order, if the request expects another price.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ChangedPrice {
     pub currency: CurrencyCode,
@@ -50,7 +50,7 @@ pub struct ChangedPrice {
     pub tax: Amount,
     /// The tax that the payable amount contains.
     pub tax_included: Amount,
-    /// Promotional credit that comes in addition.
+    /// Additional promotional credit.
     pub bonus: Amount,
     /// What the wallet gets.
     pub credited_amount: Amount,

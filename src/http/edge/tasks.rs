@@ -1,9 +1,9 @@
-//! Carries out every request in a task of its own, and answers in time.
+//! Runs every request in a task of its own, and answers in time.
 //!
-//! A client that hangs up does not end what it has begun: a use case is never dropped in the middle of a transaction.
-//! Nor does the deadline of a request end it; the caller gets 503, and repeats the request to learn what became of it.
-//! A task always ends, because a body, a connection of the pool, a statement and a payment company each have deadlines.
-//! The connection counts its tasks, so that a shutdown waits for them.
+//! A client that disconnects does not end what it has begun: a use case is never dropped in the middle of a
+//! transaction. Nor does the deadline of a request end it; the caller gets 503, and repeats the request to learn its
+//! result. A task always ends, because a body, a connection of the pool, a statement and a payment company each have
+//! deadlines. The connection counts its tasks, so that a shutdown waits for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +27,9 @@ use crate::identity::{Principal, Scope};
 pub struct Deadline(pub Duration);
 
 /// Whose share of the database connections the calls without a token use: those of payment companies, and of anybody
-/// who calls in their name.
+/// who pretends to be one.
 const WITHOUT_TOKEN: &str = "without a token";
-/// The share of the calls about the service's own health, which strangers must not make wait.
+/// The share of the calls about the service's own health. Calls of strangers must not make them wait.
 const HEALTH: &str = "health";
 
 /// Middleware, the innermost: runs the handler in a task of its own.
@@ -71,8 +71,8 @@ pub async fn carry_out<B: MessageBody + 'static>(
             Err(Failure::from(Error::Internal("a handler that does not panic")).into())
         }
         Err(_) => {
-            tracing::warn!("A request takes longer than it may; it fails with 503, and its work goes on");
-            let detail = "the answer takes too long; the request may still be carried out: repeat it to learn that";
+            tracing::warn!("A request exceeded its time limit; it fails with 503, and its work goes on");
+            let detail = "the answer takes too long; the request may still take effect: repeat it to learn its result";
             Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, detail).retry_after(1).into())
         }
     }
@@ -87,7 +87,7 @@ fn is_staff(principal: &Principal) -> bool {
     principal.scopes.contains(Scope::Service) || principal.scopes.contains(Scope::Operator)
 }
 
-/// The customer that a service or an operator acts for, where the query names one.
+/// The customer that a service or an operator acts for, if the query names one.
 fn customer_in_query(query: &str) -> Option<String> {
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     pairs.find(|(name, _)| name == "customer_id").map(|(_, customer)| customer.into_owned())

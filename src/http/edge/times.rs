@@ -47,6 +47,6 @@ fn in_range<E: serde::de::Error>(year: Option<i32>) -> Result<(), E> {
     if year.is_none_or(|year| YEARS.contains(&year)) {
         Ok(())
     } else {
-        Err(E::custom("must be of the years 2000 to 9999"))
+        Err(E::custom("must be in the years 2000 to 9999"))
     }
 }

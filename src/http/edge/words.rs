@@ -1,7 +1,7 @@
 //! The sentences of failures: every `detail` begins with a capital and ends with a stop.
 //!
 //! The use cases write their texts as Rust's errors are written, in lower case and without a stop, because logs put
-//! them behind a colon. The edge makes sentences of them.
+//! them after a colon. The edge turns them into sentences.
 
 use actix_web::http::StatusCode;
 
@@ -15,7 +15,7 @@ pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next();
     let word = text.split([' ', ',', ';']).next().unwrap_or_default();
-    // A name that programs know keeps its letters.
+    // A name in code keeps its letters.
     let is_name = word.contains(['_', '/', '=', '@']) || word.trim_end_matches(':').contains([':', '.']);
     let mut sentence: String = match first {
         Some(first) if !is_name => first.to_uppercase().chain(letters).collect(),

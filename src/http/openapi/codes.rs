@@ -1,5 +1,5 @@
-//! Which error codes each operation answers with. The document names them, and the tests hold every answer that they
-//! see against it.
+//! The error codes of each operation. The document names them, and the tests compare every answer that they see with
+//! it.
 //!
 //! Most codes follow from the shape of a request: who may call, whether there is a body, a key, a condition. The table
 //! has the others. A handler may name codes in the description of a failure, too.
@@ -11,10 +11,10 @@ use serde_json::Value;
 use crate::domain::code::Appearance;
 use crate::domain::code::Code::{self, *};
 
-/// What a payment company's answer leads to.
+/// The errors that a call to a payment company can cause.
 const COMPANY: &[Code] =
     &[ProviderUnavailable, ProviderRefused, ProviderBusy, ProviderMisconfigured, ProviderUnsupported, TryAgain];
-/// What spends money of a wallet.
+/// The errors of operations that spend a wallet's money.
 const SPENDS: &[Code] = &[InsufficientFunds, TakenBackDebt, WalletFrozen, CustomerFrozen, AccountClosed];
 /// What two operators decide.
 const PAIR: &[Code] = &[NothingProposed, SecondOperatorNeeded, OwnAccount];
@@ -137,14 +137,14 @@ const TABLE: &[(&str, &[&[Code]])] = &[
     ("getReadiness", &[&[NotReady]]),
 ];
 
-/// What an operation takes, as far as codes follow from it.
+/// The parts of a request from which codes follow.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Takes<'o> {
     pub id: &'o str,
     pub scopes: &'o [&'o str],
     pub body: bool,
     pub query: bool,
-    /// A part of the path, or a customer, that may name nothing.
+    /// A part of the path, or a customer, that may not exist.
     pub named: bool,
     pub key: bool,
     pub condition: bool,

@@ -1,9 +1,10 @@
-//! What of a released document breaks in this one: changes for which a client that works would have to be changed.
+//! Finds breaking changes between a released document and this one: changes for which a working client would have to be
+//! changed.
 //!
 //! A client that follows the document's policy takes new operations, new optional parameters and fields of requests,
-//! new fields of answers, new statuses of failures, and new values of open lists. It does not take what this module
-//! finds. It reads plain schemas as this service writes them: objects, lists, enums, references, and references that
-//! may be null.
+//! new fields of answers, new statuses of failures, and new values of open lists. It cannot take the changes that this
+//! module finds. It reads plain schemas as this service writes them: objects, lists, enums, references, and references
+//! that may be null.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use super::nullable;
 
-/// Which way a schema goes: what clients send, or what they get.
+/// The direction of a schema: what clients send, or what they get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Sent,

@@ -7,7 +7,7 @@ const INTRODUCTION: &str = "\
 # Error codes
 
 A failure is a problem of RFC 9457. Programs branch on its `code`, which keeps its text and its meaning. A status of
-`422 in errors` marks the code of a field: it stands in `errors` of a problem with the code `validation_failed`.
+`422 in errors` marks the code of a field: it is in `errors` of a problem with the code `validation_failed`.
 
 `cargo run -- openapi --error-codes > src/docs/error_codes.md` writes this page from the definitions in `domain::code`.
 

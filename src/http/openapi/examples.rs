@@ -1,6 +1,6 @@
 //! Gives each success and each webhook an example as a whole, composed of the examples of its fields.
 //!
-//! A handler may write an example of its own, which stays.
+//! A handler's own example stays.
 
 use serde_json::{Map, Value, json};
 
@@ -57,7 +57,7 @@ fn event(document: &Value, kind: &str) -> Option<Value> {
     Some(event)
 }
 
-/// The example of a schema: its own, or else one that is composed. `None` where it goes too deep.
+/// The example of a schema: its own, or else one that is composed. `None` if it is nested too deep.
 fn compose(document: &Value, schema: &Value, depth: usize) -> Option<Value> {
     let depth = depth.checked_sub(1)?;
     if let Some(example) = own(schema) {

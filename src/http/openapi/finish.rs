@@ -1,4 +1,4 @@
-//! Completes the generated document: what all operations have in common, and the shape that generators like.
+//! Completes the generated document: what all operations have in common, and the shape that generators understand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::domain::code::Code;
 use crate::http::v1::balances::body::messages::MESSAGES;
 
 const METHODS: [&str; 7] = ["get", "put", "post", "patch", "delete", "head", "options"];
-/// Where an answer that is a stream has its content, as a JSON pointer.
+/// The place of the content in the answer of a stream, as a JSON pointer.
 const STREAM: &str = "/content/text~1event-stream";
 const SCOPES: [&str; 3] = ["customer", "service", "operator"];
 
@@ -87,8 +87,8 @@ fn schemas_of_answers(document: &Value) -> Vec<String> {
     got.difference(&sent).cloned().collect()
 }
 
-/// Makes the fields of an answer that may be null required: the service always sends them. What is left is what a union
-/// leaves out: `data` of an event has the object that its type is about, and a problem has the fields of its code.
+/// Makes the fields of an answer that may be null required: the service always sends them. Only unions have optional
+/// fields left: `data` of an event has the object that its type is about, and a problem has the fields of its code.
 fn require_nulls(schema: &mut Value) {
     let Some(schema) = schema.as_object_mut() else { return };
     let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
@@ -102,7 +102,7 @@ fn require_nulls(schema: &mut Value) {
     }
 }
 
-/// Collects the schemas that a part of the document refers to, also by others.
+/// Collects the schemas that a part of the document refers to, directly or through others.
 fn references(document: &Value, part: Option<&Value>, found: &mut BTreeSet<String>) {
     match part {
         Some(Value::Object(fields)) => {
@@ -191,24 +191,24 @@ fn codes_of(path: &str, operation: &Value, scopes: &[String]) -> BTreeMap<u16, V
     )
 }
 
-/// Whether one of the objects of a list can be read: by the list's path, and one more part.
+/// Whether one object of a list can be read: at the list's path with one more part.
 fn has_one(read: &BTreeSet<String>, list: &str) -> bool {
     let rest = |path: &String| path.strip_prefix(list)?.strip_prefix("/{")?.strip_suffix('}').map(str::to_owned);
     read.iter().filter_map(rest).any(|name| !name.contains('/'))
 }
 
-/// What the successes of an operation have.
+/// The headers of an operation's successes.
 #[derive(Clone, Copy)]
 struct Success {
     /// The mark of an answer to a repeated request.
     replays: bool,
-    /// Where a new object is.
+    /// The path of a new object.
     located: bool,
-    /// A tag by which an answer that has not changed is left out.
+    /// A tag, so that an unchanged answer need not be sent again.
     tagged: bool,
 }
 
-/// Adds the headers of a success: the request's id, and what else the operation has.
+/// Adds the headers of a success: the request's id, and others that the operation has.
 fn succeed(status: &str, response: &mut Value, success: Success) {
     let Some(response) = response.as_object_mut() else { return };
     let headers = response.entry("headers").or_insert_with(|| json!({}));
@@ -227,8 +227,8 @@ fn succeed(status: &str, response: &mut Value, success: Success) {
 }
 
 /// Writes the scopes that a handler names into `security`, each as an alternative of its own, because several in one
-/// would mean all of them. `x-scopes` and `x-permission` have them for programs, and the description for people.
-/// Returns the scopes; an operation without one needs no token.
+/// alternative would mean that all are needed. `x-scopes` and `x-permission` have them for programs, and the
+/// description for people. Returns the scopes; an operation without one needs no token.
 fn secure(path: &str, operation: &mut Value) -> Vec<String> {
     let Some(operation) = operation.as_object_mut() else { return Vec::new() };
     let named = operation.get("security").and_then(|security| security.pointer("/0/bearer")).cloned();
@@ -277,12 +277,12 @@ fn share_parameters(operation: &mut Value) {
 }
 
 /// Gives a parameter its usual description, or the one of its schema. The example of a schema is kept for a required
-/// parameter only: Swagger UI sends examples, and an optional filter that nobody asked for would hide what a list has.
+/// parameter only: Swagger UI sends examples, and an unwanted optional filter would hide entries of a list.
 fn describe_parameter(parameter: &mut Map<String, Value>) {
     let place = parameter.get("in").and_then(Value::as_str);
     let name = parameter.get("name").and_then(Value::as_str).filter(|_| place == Some("query"));
     if let Some(usual) = shared::PARAMETERS.iter().find(|usual| Some(usual.name) == name) {
-        // A handler that describes the parameter itself means something else by it.
+        // If a handler describes the parameter itself, it has another meaning there.
         if let (false, Some(example)) = (parameter.contains_key("description"), usual.example) {
             parameter.entry("example").or_insert_with(|| json!(example));
         }

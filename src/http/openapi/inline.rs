@@ -1,7 +1,7 @@
-//! Puts the schemas of [`wire`] in the place of references to them.
+//! Puts the schemas of [`wire`] in place of references to them.
 //!
 //! The derive macros write a newtype as a reference, and an optional one as a `oneOf` of the reference and null.
-//! Generators turn both into a class around a text. A plain text with a pattern works in all of them. Amounts have a
+//! Generators turn both into a class around a text. All of them understand a plain text with a pattern. Amounts have a
 //! schema with a name; only one that may be null is written out in its place.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! The OpenAPI document: it is generated from the registered routes and then completed.
 //!
-//! A handler documents what is its own: summary, description, parameters, body, success, and the scopes that may call
+//! A handler documents its own part: summary, description, parameters, body, success, and the scopes that may call
 //! it as `security(("bearer" = ["customer", "operator"]))`. Any one of the named scopes is enough. Without a name all
 //! three scopes may call, and under `/v1/admin/` only the operator. `operator:finance` names the permission that an
 //! operator needs; without one it is `read`. The table in
@@ -40,7 +40,7 @@ use crate::http::v1::balances::body::messages::{
 use crate::http::v1::papers::page::PaperLanguage;
 use crate::http::v1::top_up_orders::body::list::OrderWorklist;
 
-/// The schemas of failures and of the messages of the stream, and those that only parameters name.
+/// The schemas of failures, of the messages of the stream, and of types that only parameters name.
 #[derive(OpenApi)]
 #[openapi(components(schemas(
     Problem,

@@ -1,9 +1,9 @@
-//! The one use of `oneOf` in the document: a reference that may be null. An answer has it where an object, or a value
-//! of an enum, does not apply. Generators take this form, and stumble over every other one.
+//! The one use of `oneOf` in the document: a reference that may be null. An answer has it if an object, or a value of
+//! an enum, may not apply. Generators understand this form of `oneOf` and no other.
 
 use serde_json::{Value, json};
 
-/// The reference, where the schema is a `oneOf` of a reference and null.
+/// The reference, if the schema is a `oneOf` of a reference and null.
 pub(super) fn reference(schema: &Value) -> Option<&Value> {
     let one_of = schema.get("oneOf")?.as_array()?;
     let reference = one_of.iter().find(|item| item.get("$ref").is_some())?;

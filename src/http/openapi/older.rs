@@ -1,8 +1,8 @@
 //! The document in the older format 3.0, for tools that do not read 3.1.
 //!
 //! 3.0 knows no type `null`, no fields next to a reference, no webhooks, no roles of a bearer token, and one example a
-//! schema. Nothing else of the API gets lost: a reference with fields next to it moves into an `allOf`, and so does one
-//! that may be null.
+//! schema. The rest is kept: a reference with fields next to it moves into an `allOf`, and so does one that may be
+//! null.
 
 use serde_json::{Map, Value, json};
 
@@ -32,7 +32,7 @@ fn walk(name: &str, value: &mut Value) {
     }
     match value {
         Value::Object(fields) => {
-            // What an example contains is no schema.
+            // The content of an example is not a schema.
             for (name, field) in fields.iter_mut().filter(|(name, _)| !matches!(name.as_str(), "example" | "examples"))
             {
                 walk(name, field);

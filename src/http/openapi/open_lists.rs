@@ -1,5 +1,5 @@
-//! Says in the description of each text whose list of values may grow which values there are, and what to do with
-//! others.
+//! Completes the description of each text whose list of values may grow: it names the known values, and says what to do
+//! with others.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ pub(super) fn describe(schema: &mut Value) {
                 let known: Vec<String> =
                     known.iter().filter_map(Value::as_str).map(|value| format!("`{value}`")).collect();
                 let meaning = fields.get("description").and_then(Value::as_str).unwrap_or_default();
-                let policy = "This list may grow: a client must take a value that it does not know.";
+                let policy = "This list may grow: a client must accept a value that it does not know.";
                 let description = format!("{meaning} Known values: {}. {policy}", known.join(", "));
                 fields.insert("description".to_owned(), json!(description.trim_start()));
             }
@@ -37,7 +37,8 @@ mod tests {
             "who": { "type": "string", "description": "Who." },
         } });
         describe(&mut schema);
-        let why = "Why. Known values: `a`, `b`. This list may grow: a client must take a value that it does not know.";
+        let policy = "This list may grow: a client must accept a value that it does not know.";
+        let why = format!("Why. Known values: `a`, `b`. {policy}");
         assert_eq!(schema["properties"]["why"]["description"], why);
         assert_eq!(schema["properties"]["who"]["description"], "Who.");
     }

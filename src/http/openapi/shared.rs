@@ -15,15 +15,15 @@ pub(super) const TAGS: [(&str, &str); 34] = [
     ("top-up-orders", "Orders that add money to a wallet, from creation to completion."),
     ("refund-requests", "A customer asks for money back, and follows refunds and disputes."),
     ("transfers", "Transfers between a customer's main wallet and products."),
-    ("account-closing", "The customer follows the closing of his account."),
+    ("account-closing", "A customer follows the closing of the customer's account."),
     ("account-flows", "Every movement of a customer's money, and what paid for it."),
     ("ledger", "The sealed entries of a customer, and the public keys that verify them."),
-    ("usage", "Deductions for consumption, and their reversal."),
+    ("usage", "Deductions for consumption, and their reversals."),
     ("holds", "Amounts that are reserved for running calls."),
     ("grants", "Promotional credit."),
     ("spend-guards", "Spending caps and low-balance alerts."),
     ("admin-search", "For operators: find an order, a payment, a refund, a dispute or a customer."),
-    ("admin-customers", "For operators: everything of one customer."),
+    ("admin-customers", "For operators: everything about one customer."),
     ("events", "For services and operators: what happened, to all customers."),
     ("webhook-endpoints", "For services and operators: the addresses of partners to which events are posted."),
     ("webhooks", "What the service posts to the endpoints of partners: one entry for each type of event."),
@@ -44,7 +44,8 @@ pub(super) const TAGS: [(&str, &str); 34] = [
     ("operations", "For the platform that runs the service: health and metrics."),
 ];
 
-/// A query parameter that means the same wherever it occurs. A handler that says nothing else gets this description.
+/// A query parameter that means the same wherever it occurs. A parameter without a description of its own gets this
+/// one.
 pub(super) struct UsualParameter {
     pub name: &'static str,
     pub description: &'static str,
@@ -58,21 +59,20 @@ const fn usual(name: &'static str, description: &'static str) -> UsualParameter 
 pub(super) const PARAMETERS: [UsualParameter; 7] = [
     UsualParameter {
         name: "customer_id",
-        description: "The customer that the call is about. Services and operators must name one; for a customer it is \
-                      the caller.",
+        description: "The customer that the call is about. Services and operators must name one; the call of a \
+                      customer is about that customer.",
         example: Some("demo"),
     },
     usual("currency", "Only this currency."),
     usual("product", "Only this product; the empty text means only the main wallet."),
     usual("limit", "The most items of a page; 20 when absent."),
     usual("cursor", "The `next_cursor` of the page before; it needs the same filters."),
-    usual("created_from", "Only what was created at this moment or later."),
-    usual("created_to", "Only what was created before this moment."),
+    usual("created_from", "Only objects that were created at this moment or later."),
+    usual("created_to", "Only objects that were created before this moment."),
 ];
 
 /// The query parameter `customer_id` beside a path that has one. It has no example, because both together are refused.
-pub(super) const CUSTOMER_BESIDE_PATH: &str =
-    "The customer, where `~` stands in the path; otherwise it must be absent.";
+pub(super) const CUSTOMER_BESIDE_PATH: &str = "The customer, if the path has `~`; otherwise it must be absent.";
 
 /// A failure that operations share.
 struct SharedFailure {
@@ -149,8 +149,8 @@ const FAILURES: [SharedFailure; 17] = [
         410,
         "Gone",
         Code::CursorExpired,
-        "What the request names is no more.",
-        "The feed does not go on from this cursor: read the objects anew, and start again without a cursor.",
+        "What the request names no longer exists.",
+        "The feed does not go on from this cursor: read the objects again, and start without a cursor.",
     ),
     failure(
         412,
@@ -329,7 +329,7 @@ pub(super) fn headers() -> Value {
     })
 }
 
-/// The answer to a request that names the tag of what it has already.
+/// The answer to a request that names the tag of an answer that it already has.
 pub(super) fn unchanged() -> Value {
     json!({
         "description": "Nothing has changed since the answer with this ETag.",

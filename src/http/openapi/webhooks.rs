@@ -24,11 +24,12 @@ fn entry(kind: EventKind) -> Value {
         "parameters": [
             header("webhook-id", "The event's id: the same for every attempt, and for every endpoint.",
                 "evt_019336f2b0a87c0e8f6f5a2f4c1d9e3b"),
-            header("webhook-timestamp", "When this attempt was made, in seconds since 1970. Refuse one that is older \
-                than five minutes.", "1795737600"),
+            header("webhook-timestamp", "When this attempt was made, in seconds since 1970. Refuse an attempt that is \
+                older than five minutes.", "1795737600"),
             header("webhook-signature", "`v1,` and the base64 of the HMAC-SHA256 over `{webhook-id}.\
-                {webhook-timestamp}.{body}`, with the bytes of the secret: the base64 after `whsec_`. While a secret \
-                is replaced there are two signatures with a space between them; one that fits is enough.",
+                {webhook-timestamp}.{body}`, with the bytes of the secret: the base64 after `whsec_`. While \
+                a secret is being replaced, there are two signatures with a space between them; one valid signature is \
+                enough.",
                 "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
         ],
         "requestBody": {
@@ -36,7 +37,7 @@ fn entry(kind: EventKind) -> Value {
             "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Event" } } },
         },
         "responses": {
-            "204": { "description": "You have the event. Any status from 200 to 299 says so, within 15 seconds." },
+            "204": { "description": "You have the event. Answer so within 15 seconds, by any status from 200 to 299." },
             "410": { "description": "You want no more events here: the service disables the endpoint." },
         },
     } })

@@ -1,4 +1,4 @@
-//! `/v1/account-closing`: a customer follows the closing of his account.
+//! `/v1/account-closing`: a customer follows the closing of the customer's account.
 
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, Utc};

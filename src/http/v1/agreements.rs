@@ -33,7 +33,7 @@ struct AgreementQuery {
 pub struct AgreementText {
     version: AgreementVersion,
     language: LanguageTag,
-    /// Every language in which it can be read.
+    /// Every language in which the text is available.
     #[schema(max_items = 20)]
     languages: Vec<LanguageTag>,
     #[schema(max_length = 200000, example = "By topping up you agree …")]
@@ -81,7 +81,7 @@ fn preferred(request: &HttpRequest) -> Vec<String> {
     weighted.into_iter().filter(|(weight, _)| *weight > 0).map(|(_, language)| language.to_owned()).collect()
 }
 
-/// `vi;q=0.8` as 800 and `vi`.
+/// Reads `vi;q=0.8` as 800 and `vi`.
 fn weight(item: &str) -> (u16, &str) {
     let (language, weight) = item.split_once(';').unwrap_or((item, ""));
     let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok()).unwrap_or(1.0);

@@ -33,7 +33,7 @@ pub struct BillingProfileRequest {
     name: String,
     #[schema(max_length = 254, example = "demo@example.com")]
     email: String,
-    /// The country as ISO 3166-1 writes it, in two upper-case letters. Some channels depend on it.
+    /// The country, in the two upper-case letters of ISO 3166-1. Some channels depend on it.
     country: CountryCode,
     /// Street and house.
     #[schema(max_length = 500, example = "1 Example Street")]
@@ -60,7 +60,7 @@ pub struct BillingProfileRequest {
     bank_account: Option<String>,
 }
 
-// Personal data must not get into logs.
+// Personal data must not appear in logs.
 impl std::fmt::Debug for BillingProfileRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BillingProfileRequest").finish_non_exhaustive()
@@ -135,7 +135,7 @@ pub struct BillingProfile {
     /// When the tax id was verified, which made the customer a business for tax; null until then. A change of name,
     /// company, country or tax id ends it.
     tax_id_verified_at: Option<DateTime<Utc>>,
-    /// The checker whose answer that rests on; null where an operator has looked.
+    /// The checker that gave the answer; null if an operator verified it.
     #[schema(max_length = 50, example = "VIES")]
     tax_id_checker: Option<String>,
     tax_id_checked_at: Option<DateTime<Utc>>,
@@ -236,7 +236,7 @@ pub async fn save_billing_profile(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"verified": true, "reason": "valid at VIES on 2026-11-27"}))]
 pub struct TaxIdVerification {
-    /// `true`: the tax id exists and is the customer's. `false`: that is not known any more.
+    /// `true`: the tax id exists and is the customer's. `false`: it is no longer verified.
     verified: bool,
     reason: Reason,
 }
@@ -245,8 +245,8 @@ pub struct TaxIdVerification {
 ///
 /// Records that an operator has made sure that the tax id of the billing profile exists and is the customer's. From
 /// then on new orders of the customer are taxed as those of a business. `If-Match` names the version of the profile
-/// that was looked at: without it the call fails with 428 `if_match_required`, and with 412 if the profile has changed
-/// since.
+/// that was checked: without it the call fails with 428 `if_match_required`, and with 412 if the profile has changed
+/// since then.
 #[utoipa::path(
     tag = "billing-profile",
     operation_id = "adminVerifyTaxId",

@@ -1,4 +1,4 @@
-//! `/v1/disputes`: a customer follows what is contested of his payments.
+//! `/v1/disputes`: a customer follows the disputes of the customer's payments.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{DateTime, Utc};
@@ -75,7 +75,7 @@ struct CustomerDisputesQuery {
 
 /// List the customer's disputes
 ///
-/// What payers of the customer's orders contest, newest first.
+/// The disputes about the customer's orders, newest first.
 #[utoipa::path(
     tag = "refund-requests",
     operation_id = "listCustomerDisputes",

@@ -43,7 +43,7 @@ pub struct FlowPaidBy {
     paid: Amount,
     /// The part of the flow that became debt, because the balance was too low when it was booked.
     debt: Amount,
-    /// The part of the debt that has been repaid since. The oldest debt is repaid first.
+    /// The part of the debt that has been repaid since then. The oldest debt is repaid first.
     debt_repaid: Amount,
     /// The part of the debt that was given back before anything had repaid it. The rest of the debt is still owed.
     debt_given_back: Amount,
@@ -56,13 +56,13 @@ pub struct FlowPaidBy {
     #[schema(max_items = 100)]
     repaid_by: Vec<PaidByPayment>,
     /// False if the answer leaves something out. It shows at most 100 payments, the oldest ones. It stops looking for
-    /// repayments after 20,000 movements within one stretch of debt. It follows money back through at most 16 moves,
+    /// repayments after 20,000 movements within one episode of debt. It follows money back through at most 16 moves,
     /// and usage that was given back through at most 1,000; beyond that it shows a transfer or a reversal instead of
     /// the payment behind it.
     complete: bool,
 }
 
-/// A grant's part in a flow.
+/// The part of a flow that a grant paid.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PaidByGrant {
     grant_id: GrantId,
@@ -104,9 +104,9 @@ impl From<&PaidByCredit> for PaidByPayment {
 ///
 /// For a flow that took money: which grants paid for it, and which top-up orders, first in, first out. The money is
 /// followed through transfers, and through usage that was given back, to where it came in. For the part that became
-/// debt the answer shows what has repaid it since; the oldest debt is repaid first. When usage was given back in part,
-/// its debt comes back first, then the paid money, starting with the part that was taken last. A flow that brought
-/// money is refused with 422 `not_a_deduction`.
+/// debt the answer shows what has repaid it since then; the oldest debt is repaid first. When usage was given back in
+/// part, its debt comes back first, then the paid money, starting with the part that was taken last. A flow that
+/// brought money is refused with 422 `not_a_deduction`.
 #[utoipa::path(
     tag = "account-flows",
     operation_id = "getAccountFlowPaidBy",
@@ -155,11 +155,11 @@ struct PaidForQuery {
 #[into_params(parameter_in = Query)]
 struct FlowPaidForQuery {
     customer_id: Option<CustomerIdText>,
-    /// Where the part of the flow begins, as `went_on` names it. With `part_amount`, the list shows only what this part
-    /// paid for.
+    /// The beginning of a part of the flow, as `went_on` names it. With `part_amount`, the list shows only what this
+    /// part paid for.
     #[param(example = "0.00")]
     part_from: Option<Amount>,
-    /// How much money the part is.
+    /// The amount of the part.
     #[param(example = "4.00")]
     part_amount: Option<Amount>,
     cursor: Option<CursorText>,
@@ -210,20 +210,20 @@ pub struct PaidForItem {
     flow: AccountFlow,
     /// The flow that brought the money into another wallet, if this is a transfer.
     transferred_to: Option<FlowIdText>,
-    /// Where the money went on, by a transfer or because usage was given back. Ask the named flow with `part_from` and
-    /// `part_amount` to see what this very money paid for next.
+    /// Where the money went on, by a transfer or because usage was given back. Ask again with the named flow,
+    /// `part_from` and `part_amount` to see what this part of the money paid for next.
     #[schema(max_items = 100)]
     went_on: Vec<WentOn>,
 }
 
-/// Money that went on with another flow.
+/// Money that went on by another flow.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WentOn {
     /// The flow that brought the money on.
     flow_id: FlowIdText,
     /// Where this money begins within what that flow brought.
     part_from: Amount,
-    /// How much money it is.
+    /// The amount of this money.
     part_amount: Amount,
 }
 
@@ -254,8 +254,8 @@ fn page_of(found: &explain::PaidForPage, filters: &Filters) -> Result<PaidForPag
 
 /// Explain what a flow paid for
 ///
-/// For a flow that brought money (a recharge, a transfer into the wallet, a grant): what was taken of this money, first
-/// in, first out, and after that the debts that it repaid. A flow that took money is refused with 422 `not_a_payment`.
+/// For a flow that brought money (a recharge, a transfer into the wallet, a grant): the debits that took this money,
+/// first in, first out, and then the debts that it repaid. A flow that took money is refused with 422 `not_a_payment`.
 #[utoipa::path(
     tag = "account-flows",
     operation_id = "listAccountFlowPaidFor",
@@ -285,7 +285,7 @@ pub async fn list_account_flow_paid_for(
 
 /// Explain what an order paid for
 ///
-/// What was taken of the money that the order brought, first in, first out, and the debts that it repaid. The order's
+/// The debits that took the money of the order, first in, first out, and the debts that it repaid. The order's
 /// bonus is a grant with a flow of its own.
 #[utoipa::path(
     tag = "top-up-orders",

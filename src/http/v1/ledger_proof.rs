@@ -1,4 +1,4 @@
-//! `GET /v1/ledger/proof`: what proves a customer's entries.
+//! `GET /v1/ledger/proof`: the proof of a customer's entries.
 
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get, web};
@@ -19,9 +19,9 @@ use crate::http::edge::queries::CustomerQuery;
 ///
 /// The customer's sealed entries, as JSON lines: one object for each seal, wallet by wallet and oldest first. `content`
 /// is what was hashed, in the canonical form of the ledger, with the texts of entries as digests; then come `hash`,
-/// `signature` and `key_id`, with which anybody can verify it, and `wallet_id`, `to_seq` and `sealed_at`, which the
-/// signature covers. `GET /v1/ledger/keys` lists the keys. `examples/verify_statement.py` proves an account statement
-/// with this. Entries of the last hour may not be sealed yet.
+/// `signature` and `key_id`, with which anybody can verify the content, and `wallet_id`, `to_seq` and `sealed_at`,
+/// which the signature covers. `GET /v1/ledger/keys` lists the keys. `examples/verify_statement.py` proves an account
+/// statement with this. Entries of the last hour may not be sealed yet.
 #[utoipa::path(
     tag = "ledger",
     operation_id = "proveLedger",
@@ -44,7 +44,7 @@ pub async fn prove_ledger(
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").streaming::<_, Error>(lines))
 }
 
-/// Ids and times as the signature covers them, so that a verifier need not write them anew.
+/// Ids and times as the signature covers them, so that a verifier need not format them.
 fn lines(stretches: &[ProvenStretch]) -> Bytes {
     let mut text = String::new();
     for ProvenStretch { seal, content } in stretches {

@@ -1,4 +1,4 @@
-//! What payment companies call: notifications, and the pages that payers return to.
+//! The calls of payment companies: notifications, and the pages that payers return to.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
@@ -33,9 +33,9 @@ async fn receive(
         .collect();
     let raw = RawNotification { headers, query: request.query_string().to_owned(), body: body.to_vec() };
     let reply = notifications::receive(app, provider, &raw).await?;
-    // A company looks at the status alone; any other caller reads a problem.
+    // A company only checks the status; any other caller reads a problem.
     if reply.status == 400 {
-        // A sentence for the operator, because the company shows the answer to the operator.
+        // A sentence for the operator of the account, to whom the company shows the answer.
         let said = reply.content_type.starts_with("text/plain").then_some(reply.body.trim());
         let detail = said.unwrap_or("the notification is not signed for this service, or cannot be read");
         return Err(Failure::new(StatusCode::BAD_REQUEST, Code::BadRequest, detail));
@@ -105,7 +105,7 @@ pub async fn paypal_notification(
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({ "RspCode": "00", "Message": "Confirm Success" }))]
 pub struct VnpayAnswer {
-    /// `00` where the notification was taken. The other codes are VNPay's.
+    /// `00` if the notification was accepted. The other codes are defined by VNPay.
     #[schema(rename = "RspCode", max_length = 2)]
     pub code: String,
     #[schema(rename = "Message", max_length = 100)]
@@ -174,7 +174,7 @@ pub async fn vnpay_return(request: HttpRequest, app: web::Data<App>) -> Result<H
     handle_return(&app, &request, ProviderName::Vnpay).await
 }
 
-/// Anybody can call the return pages. So many of the calls at a time make the service ask the company.
+/// Anybody can call the return pages. At most this many calls at a time make the service ask the company.
 static ASKING: Semaphore = Semaphore::const_new(32);
 
 async fn handle_return(app: &App, request: &HttpRequest, provider: ProviderName) -> Result<HttpResponse, Failure> {

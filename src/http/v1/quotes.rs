@@ -49,13 +49,13 @@ impl QuoteRequest {
     }
 }
 
-/// What an amount costs and brings. An order that names the quote gets this price.
+/// The cost and the credit of an amount. An order that names the quote gets this price.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Quote {
-    /// What fixes these prices: send it with the order. It is good for this customer, amount and product, through each
+    /// The signed prices: send this text with the order. It is valid for this customer, amount and product, for each
     /// channel that is eligible here, and for any number of orders. Null if no channel can be used.
     quote_id: Option<QuoteId>,
-    /// Until when the quote is good: for 15 minutes.
+    /// Until when the quote is valid: for 15 minutes.
     expires_at: Option<DateTime<Utc>>,
     currency: CurrencyCode,
     product: Option<ProductCode>,
@@ -73,11 +73,11 @@ pub struct Quote {
     tax_included: Option<Amount>,
     /// The rule by which the top-up is taxed. Null: there is none, or the customer has no billing profile yet.
     tax_rule: Option<AppliedTax>,
-    /// Promotional credit that comes in addition.
+    /// Additional promotional credit.
     bonus: Option<Amount>,
-    /// Why there is no bonus: another order of the customer reserves it. Null where nothing was withheld.
+    /// Why there is no bonus: another order of the customer reserves it. Null if nothing was withheld.
     bonus_reason_code: Option<BonusReasonCode>,
-    /// What the wallet gets: the amount, less the fee where the fee does not come on top.
+    /// What the wallet gets: the amount, less the fee if the fee does not come on top.
     credited_amount: Option<Amount>,
     /// Every channel, including those that this customer cannot use for this amount.
     #[schema(max_items = 10)]
@@ -104,14 +104,14 @@ pub struct QuotedChannel {
     reason_countries: Vec<CountryCode>,
     /// Whether to recommend this channel. Several can be recommended.
     recommended: bool,
-    /// The least that can be paid. It belongs to the reason `below_minimum`.
+    /// The smallest amount that can be paid. The reason `below_minimum` refers to it.
     minimum: Amount,
-    /// The most that can be paid. It belongs to the reason `above_maximum`.
+    /// The largest amount that can be paid. The reason `above_maximum` refers to it.
     maximum: Amount,
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: Option<String>,
-    /// The processing time in days; null where nothing is promised.
+    /// The processing time in days; null if nothing is promised.
     processing_days: Option<ProcessingDays>,
     /// What the payer pays. This and the following amounts are null if the channel has no price.
     payable_amount: Option<Amount>,
@@ -170,7 +170,7 @@ impl Quote {
 /// Quote a top-up
 ///
 /// Shows what the payer pays, fee, tax, bonus and credited amount before the order. For each channel it shows whether
-/// this customer can use it for this amount, and otherwise why not. The service stores nothing.
+/// this customer can use it for this amount, and the reason if not. The service stores nothing.
 ///
 /// An order that names `quote_id` gets fee, tax, bonus and credited amount as quoted, although the operator has changed
 /// them meanwhile. It is refused with 409 `price_changed` where the customer's country or tax status has changed the

@@ -1,4 +1,4 @@
-//! `/v1/refunds`: a customer follows the money that goes back to him.
+//! `/v1/refunds`: a customer follows the customer's refunds.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{DateTime, Utc};

@@ -22,8 +22,8 @@ pub struct CreateUsageReversal {
     /// Your own id of the reversal, unique for each customer.
     id: DedupeId,
     customer_id: CustomerIdText,
-    /// The id of the usage, or the `hold_id` of a captured hold. Closed holds are kept for a while only: 30 days,
-    /// unless the operator has set another time.
+    /// The id of the usage, or the `hold_id` of a captured hold. Closed holds are kept only for a while: 30 days,
+    /// unless the installation sets another time.
     usage_id: DedupeId,
     /// The amount to give back. Absent: all that is left. It cannot be more than what is left of the deduction.
     amount: Option<Amount>,
@@ -39,8 +39,7 @@ pub struct UsageReversal {
     amount: Amount,
     /// The balance of the wallet afterwards: paid + granted − debt.
     balance_after: SignedAmount,
-    /// The part of the amount that returned to promotional credit whose time is over. It expires at once, by an entry
-    /// of its own.
+    /// The part of the amount that returned to expired promotional credit. It expires at once, by an entry of its own.
     expired_amount: Amount,
     created_at: DateTime<Utc>,
 }

@@ -17,7 +17,7 @@ use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CurrencyPath, WalletQuery, WalletsQuery};
 use crate::http::edge::wire::{Actor, Amount, CurrencyCode, CustomerIdText, ProductCode};
 
-/// The caps to save: at least one of them.
+/// The caps to save, at least one.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"daily_cap": "20.00", "monthly_cap": "300.00"}))]
@@ -107,11 +107,11 @@ pub async fn list_spend_guards(
 
 /// Save a spend guard
 ///
-/// Limits what the customer may consume of a product, or from the main wallet, in a UTC day and month. From the answer
-/// on, every usage and hold that would exceed a cap is refused (402 `spend_cap_reached`). What was consumed earlier in
-/// the same day and month counts, and open holds count as spent. Usage of a product counts for that product,
-/// whichever wallet pays. Usage with `on_insufficient: "book"` has already happened: it counts, and it is booked even
-/// above the cap.
+/// Limits what the customer may consume of a product, or from the main wallet, in a UTC day and month. As soon as the
+/// call has answered, every usage and hold that would exceed a cap is refused (402 `spend_cap_reached`). What was
+/// consumed earlier in the same day and month counts, and open holds count as spent. Usage of a product counts for that
+/// product, even if another wallet pays. Usage with `on_insufficient: "book"` has already happened: it counts, and it
+/// is booked even above the cap.
 #[utoipa::path(
     tag = "spend-guards",
     operation_id = "saveSpendGuard",

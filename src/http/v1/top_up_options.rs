@@ -45,23 +45,23 @@ pub struct TopUpOptions {
     /// The amounts to offer, without unneeded decimals. The customer can choose any other amount within the limits.
     #[schema(max_items = 20, example = json!(["50", "100", "500", "1000"]))]
     presets: Vec<Amount>,
-    /// The least that can be paid: the amount, with a fee that comes on top of it.
+    /// The smallest payment: the amount, plus a fee that comes on top.
     minimum: Amount,
-    /// The most that can be paid.
+    /// The largest payment.
     maximum: Amount,
     /// The agreement that the customer accepts with an order. Null: the operator has not published one, and nothing
     /// can be ordered yet.
     agreement: Option<AgreementLink>,
-    /// The account that takes bank transfers in this currency now. Null where this customer cannot pay by bank
-    /// transfer. An order names the account of its own transfer.
+    /// The account that takes bank transfers in this currency now. Null if this customer cannot pay by bank transfer.
+    /// An order names the account of its own transfer.
     bank_account: Option<OfferedBankAccount>,
     /// The rule by which top-ups of this customer are taxed. Null: there is none, or the customer has no billing
     /// profile yet.
     tax_rule: Option<AppliedTax>,
-    /// What larger top-ups bring in addition, by amount. An order gets the best tier that fits it.
+    /// The bonuses of larger top-ups, by amount. An order gets the best tier that fits it.
     #[schema(max_items = 100)]
     bonus_tiers: Vec<OfferedBonusTier>,
-    /// Whom to ask for help; null where the platform names nobody.
+    /// Whom to ask for help; null if the platform names nobody.
     support: Option<SupportContact>,
     /// Every channel, including those that this customer cannot use.
     #[schema(max_items = 10)]
@@ -135,17 +135,17 @@ impl From<BankAccount> for OfferedBankAccount {
     }
 }
 
-/// A bonus for those who top up so much.
+/// A bonus for top-ups of a certain amount.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OfferedBonusTier {
     from_amount: Amount,
     bonus: Amount,
     #[serde(rename = "use")]
     used: BonusUseName,
-    /// After so many days what is left of the bonus expires; null: never.
+    /// After this many days what is left of the bonus expires; null: never.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     expires_after_days: Option<i32>,
-    /// Whether this customer gets it with an order that is made now.
+    /// Whether this customer gets the bonus with an order that is created now.
     available: bool,
 }
 
@@ -199,14 +199,14 @@ pub struct ChannelOption {
     reason_countries: Vec<CountryCode>,
     /// Whether to recommend this channel. Several can be recommended.
     recommended: bool,
-    /// The least that can be paid. It belongs to the reason `below_minimum`.
+    /// The smallest amount that can be paid. The reason `below_minimum` refers to it.
     minimum: Amount,
-    /// The most that can be paid. It belongs to the reason `above_maximum`.
+    /// The largest amount that can be paid. The reason `above_maximum` refers to it.
     maximum: Amount,
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: Option<String>,
-    /// The processing time in days; null where nothing is promised.
+    /// The processing time in days; null if nothing is promised.
     processing_days: Option<ProcessingDays>,
 }
 
@@ -257,9 +257,9 @@ impl TopUpOptions {
 
 /// Show top-up options
 ///
-/// The amounts to offer, and every channel: whether this customer can use it, within which limits, and otherwise why
-/// not. Some channels depend on the country of the billing profile. Without `currency` the service chooses one, and
-/// `currencies` names the others.
+/// The amounts to offer, and every channel: whether this customer can use it, its limits, and the reason if the
+/// customer cannot use it. Some channels depend on the country of the billing profile. Without `currency` the service
+/// chooses one, and `currencies` names the others.
 #[utoipa::path(
     tag = "top-up-options",
     operation_id = "getTopUpOptions",

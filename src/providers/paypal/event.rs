@@ -17,7 +17,7 @@ enum Carries {
     ApprovalReversed,
     Capture,
     Refund,
-    /// A refund of PayPal's own: the money is gone, whatever status the resource has.
+    /// A refund by PayPal itself: the money is gone, whatever status the resource has.
     Reversal,
     Dispute,
 }
@@ -100,7 +100,7 @@ fn fact(carries: Carries, resource: &Value, account: &PaypalAccount) -> Result<F
     }
 }
 
-/// What a resource is about that cannot be read as a whole.
+/// The subject of a resource that cannot be read completely.
 fn subject(carries: Carries, resource: &Value) -> Option<NotificationSubject> {
     match carries {
         Carries::Approved | Carries::ApprovalReversed | Carries::Capture => {

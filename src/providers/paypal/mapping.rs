@@ -1,4 +1,4 @@
-//! Translates PayPal's objects into the domain's words. A translation that fails returns the reason as a text.
+//! Translates PayPal's objects into domain types. A translation that fails returns the reason as a text.
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -169,7 +169,7 @@ pub(super) fn dispute(dispute: &PaypalDispute) -> Result<DisputeFact, String> {
             dispute.status.as_deref(),
             Some("WAITING_FOR_BUYER_RESPONSE" | "UNDER_REVIEW" | "RESOLVED")
         ),
-        // PayPal states its fee in reports only.
+        // PayPal states its fee only in reports.
         fee: None,
     })
 }
@@ -179,22 +179,22 @@ pub(super) fn amount(amount: Option<&PaypalAmount>) -> Result<Money, String> {
     money::from_wire(&amount.value, &amount.currency_code).map_err(|error| error.to_string())
 }
 
-/// The attempt of a capture. Only the id of its order names it: where an app has buttons that make orders in the
-/// browser, the payer writes `custom_id`.
+/// The attempt of a capture. Only the id of its order names it: if an app has buttons that make orders in the browser,
+/// the payer can write `custom_id`.
 pub(super) fn capture_locator(capture: &PaypalCapture) -> AttemptLocator {
     let related = capture.supplementary_data.as_ref().and_then(|data| data.related_ids.as_ref());
     let up = || capture.links.iter().find(|link| link.rel == "up").and_then(|link| link.href.rsplit('/').next());
     AttemptLocator::by_reference(related.and_then(|ids| ids.order_id.as_deref()).or_else(up))
 }
 
-/// The attempt of an order or a capture that cannot be read as a whole.
+/// The attempt of an order or a capture that cannot be read completely.
 pub(super) fn locator_of(resource: &Value) -> AttemptLocator {
     let text = |pointer: &str| resource.pointer(pointer).and_then(Value::as_str);
     let related = text("/supplementary_data/related_ids/order_id").or_else(|| text("/order_id"));
     AttemptLocator::by_reference(related.or_else(|| text("/id")))
 }
 
-/// The capture of a refund or a dispute that cannot be read as a whole.
+/// The capture of a refund or a dispute that cannot be read completely.
 pub(super) fn payment_of(resource: &Value) -> Option<String> {
     let text = |pointer: &str| resource.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     text("/supplementary_data/related_ids/capture_id")

@@ -60,7 +60,7 @@ impl Paypal {
         let host = settings::host(&client.base_url).unwrap_or_default();
         Ok(Self {
             verifier: NotificationVerifier::new(settings, &client.base_url)?,
-            // PayPal's objects name the merchant in different ways, so our client id stands for the account.
+            // PayPal's objects name the merchant in different ways, so our client id identifies the account.
             account: PaypalAccount {
                 name: settings.client_id.trim().to_owned(),
                 live: host.ends_with(".paypal.com") && !host.contains("sandbox"),
@@ -83,7 +83,7 @@ impl Paypal {
         let id = path_segment(&attempt.provider_reference)?;
         match self.client.get::<PaypalOrder>(&format!("/v2/checkout/orders/{id}")).await {
             Ok(order) => self.state(&order, attempt),
-            // PayPal has forgotten the order. It keeps paid orders, so this one was not paid and can no longer be paid.
+            // PayPal no longer has the order. It keeps paid orders, so this one was not paid and can no longer be paid.
             Err(ProviderError::Refused { code, .. }) if mapping::is_unknown(&code) => Ok(Observation::Expired),
             Err(error) => Err(error),
         }
@@ -154,7 +154,7 @@ impl PaymentProvider for Paypal {
         let order: PaypalOrder = self.client.post("/v2/checkout/orders", body, Some(&request.request_key)).await?;
         path_segment(&order.id)?;
         self.about(&order, request.order_id, Some(request.amount))?;
-        // PayPal returns one of the two; which one does not only depend on the request.
+        // PayPal returns one of these two, and the choice does not depend only on the request.
         let link = order.links.into_iter().find(|link| matches!(link.rel.as_str(), "payer-action" | "approve"));
         let url = link.ok_or_else(|| self.client.unavailable("an order without a page for the payer"))?.href;
         Ok(Created { provider_reference: order.id, next_action: NextAction::Redirect { url }, expires_at: None })
@@ -180,7 +180,7 @@ impl PaymentProvider for Paypal {
             Err(ProviderError::Refused { code, .. }) if code == "ORDER_ALREADY_CAPTURED" => {
                 self.read_order(attempt).await
             }
-            // The account accepts each invoice id once. Only the order shows whether it was paid before.
+            // The account accepts each invoice id once. Only the order shows whether it has been paid.
             Err(ProviderError::Refused { code, .. }) if code == "DUPLICATE_INVOICE_ID" => {
                 Ok(match self.read_order(attempt).await? {
                     Observation::ReadyToCapture | Observation::Pending { .. } => Observation::Failed { reason: code },

@@ -1,6 +1,6 @@
-//! What PayPal's transaction search says that was moved (developer.paypal.com/docs/api/transaction-search/v1).
+//! The movements that PayPal's transaction search shows (developer.paypal.com/docs/api/transaction-search/v1).
 //!
-//! It lists what is three hours old, and at most 31 days in one call.
+//! It lists movements that are at least three hours old, and at most 31 days in one call.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
@@ -31,7 +31,7 @@ struct Detail {
 #[derive(Debug, Deserialize)]
 struct Info {
     transaction_id: String,
-    /// The transaction that it is about.
+    /// The transaction that this one is about.
     paypal_reference_id: Option<String>,
     #[serde(default)]
     transaction_event_code: String,
@@ -59,7 +59,7 @@ impl ReportedAmount {
 }
 
 impl Paypal {
-    /// The movements of a stretch of time.
+    /// The movements of a period.
     pub(super) async fn transactions(&self, span: Span) -> Result<Vec<CompanyMovement>, ProviderError> {
         let mut found = Vec::new();
         let mut from = span.from;
@@ -87,7 +87,8 @@ impl Paypal {
                 let read = movement(&detail.transaction_info, self.deployment);
                 let read = read.map_err(|reason| self.client.unavailable(&reason))?;
                 let Some(one) = read else { continue };
-                // The ends of two calls touch, and the money of a dispute is held before it is taken.
+                // The periods of two calls share an end, and a dispute appears twice: when its money is held and when
+                // it is taken.
                 let is_same = |known: &CompanyMovement| {
                     let same_dispute = one.kind == MovedKind::Dispute
                         && one.payment_id.is_some()
@@ -106,7 +107,7 @@ impl Paypal {
     }
 }
 
-/// Reads one transaction. `None` for what is neither payment, refund, dispute nor payout, and for what did not succeed.
+/// Reads one transaction. `None` if it is neither payment, refund, dispute nor payout, or if it did not succeed.
 fn movement(info: &Info, deployment: Deployment) -> Result<Option<CompanyMovement>, String> {
     // T-codes: developer.paypal.com/docs/transaction-search/transaction-event-codes
     let kind = match info.transaction_event_code.as_str() {
@@ -117,7 +118,7 @@ fn movement(info: &Info, deployment: Deployment) -> Result<Option<CompanyMovemen
         code if code.starts_with("T04") => MovedKind::Payout,
         _ => return Ok(None),
     };
-    // S: it succeeded. V: it succeeded, and was reversed later; what was taken back is a transaction of its own.
+    // S: it succeeded. V: it succeeded, and was reversed later; the reversal is a transaction of its own.
     let happened = match info.transaction_status.as_str() {
         "S" => true,
         "V" => kind == MovedKind::Payment,

@@ -62,7 +62,7 @@ impl Paypal {
                 Err(error) => return Err(error),
             };
             for item in &page.items {
-                // One that cannot be read must not hide the others.
+                // A dispute that cannot be read must not hide the others.
                 match mapping::dispute(&self.read_dispute(&item.dispute_id).await?) {
                     Ok(fact) => found.push(TakeBack::Dispute(fact)),
                     Err(reason) => {

@@ -7,7 +7,8 @@ use crate::providers::{NotificationError, RawNotification};
 
 const ALGORITHM: &str = "SHA256withRSA";
 const DOMAIN: &str = "paypal.com";
-/// Where PayPal's certificates lie. With any other path, the sender of a notification could make us call the whole API.
+/// The path of PayPal's certificates. With any other path, the sender of a notification could make us call the whole
+/// API.
 const PATH: &str = "/v1/notifications/certs/";
 
 /// The five headers of a notification. All are required.

@@ -23,9 +23,10 @@ use crate::providers::{NotificationError, ProviderError, RawNotification};
 
 const CERTIFICATE_LIFE: Duration = Duration::from_secs(24 * 3600);
 const CERTIFICATES_KEPT: u64 = 32;
-/// Anybody can send a notification that looks like PayPal's. So many of them at a time may cause a call to PayPal.
+/// Anybody can send a notification that looks like PayPal's. At most this many of them at a time may cause a call to
+/// PayPal.
 const CALLS: usize = 32;
-/// How long a notification waits for the call that it needs. PayPal sends it again.
+/// How long a notification waits for its call to PayPal. After that PayPal has to send it again.
 const CALL_WAITS: Duration = Duration::from_secs(5);
 /// The webhook id of PayPal's simulator, which signs for anyone.
 const SIMULATOR_WEBHOOK_ID: &str = "WEBHOOK_ID";
@@ -62,7 +63,7 @@ struct PostbackRequest<'a> {
     transmission_sig: &'a str,
     transmission_time: &'a str,
     webhook_id: &'a str,
-    /// PayPal's bytes without a change, because the signature covers them.
+    /// PayPal's unchanged bytes, because the signature covers them.
     webhook_event: &'a RawValue,
 }
 
@@ -124,7 +125,7 @@ impl NotificationVerifier {
         }
     }
 
-    /// Waits until another call to PayPal may be made.
+    /// Waits for a permit to call PayPal.
     async fn call(&self) -> Result<SemaphorePermit<'_>, NotificationError> {
         let permit = timeout(CALL_WAITS, self.calls.acquire()).await.ok().and_then(Result::ok);
         permit.ok_or_else(|| NotificationError::CouldNotVerify("too many notifications wait for PayPal".to_owned()))
@@ -195,7 +196,7 @@ mod tests {
 
     const URL: &str = "https://api.paypal.com/v1/notifications/certs/cert";
 
-    /// With public roots, a certificate at PayPal whose issuer is not in the file.
+    /// A certificate at PayPal whose issuer is not among the public roots.
     async fn verdict(status: &str) -> Result<(), NotificationError> {
         let server = MockServer::start().await;
         let token = serde_json::json!({"access_token": "A21", "expires_in": 3600});

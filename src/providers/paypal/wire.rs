@@ -27,7 +27,7 @@ pub(super) struct PaypalOrder {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct PurchaseUnit {
-    /// Where buttons make orders in the browser, the payer writes it. It may contradict us, but names nothing.
+    /// If buttons make orders in the browser, the payer can write it. It can contradict us, but it identifies nothing.
     pub custom_id: Option<String>,
     pub amount: Option<PaypalAmount>,
     pub payments: Option<UnitPayments>,

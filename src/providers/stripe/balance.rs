@@ -1,4 +1,4 @@
-//! What Stripe's balance says that was moved: payments with their fees, refunds, disputes and payouts
+//! The movements that Stripe's balance shows: payments with their fees, refunds, disputes and payouts
 //! (docs.stripe.com/api/balance_transactions).
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use crate::domain::reconciliation::{CompanyMovement, MovedKind};
 use crate::providers::ProviderError;
 
 impl Stripe {
-    /// The movements of a stretch of time. A refund that failed afterwards is none.
+    /// The movements of a period. A refund that failed afterwards is left out.
     pub(super) async fn balance(&self, span: Span) -> Result<Vec<CompanyMovement>, ProviderError> {
         let (from, to) = (span.from.timestamp(), span.to.timestamp());
         let query = format!("created%5Bgte%5D={from}&created%5Blt%5D={to}&expand%5B0%5D=data.source");
@@ -42,13 +42,13 @@ fn is_failure(transaction: &Value) -> bool {
     matches!(text(transaction, "type"), Some("refund_failure" | "payment_failure_refund"))
 }
 
-/// Reads one balance transaction. `None` for what is neither payment, refund, dispute nor payout.
+/// Reads one balance transaction. `None` if it is neither payment, refund, dispute nor payout.
 fn movement(transaction: &Value, deployment: Deployment) -> Result<Option<CompanyMovement>, String> {
     let kind = match text(transaction, "type") {
         Some("charge" | "payment") => MovedKind::Payment,
         Some("refund" | "payment_refund") => MovedKind::Refund,
         Some("payout") => MovedKind::Payout,
-        // What comes back of a dispute that was won is no dispute.
+        // Money that comes back because a dispute was won is not a dispute.
         Some("adjustment") if units(transaction, "amount")? < 0 => MovedKind::Dispute,
         _ => return Ok(None),
     };
@@ -60,7 +60,7 @@ fn movement(transaction: &Value, deployment: Deployment) -> Result<Option<Compan
     }
     let payment_id = text(source, "payment_intent").map(str::to_owned);
     let id = match kind {
-        // A charge that was made without a PaymentIntent is not ours.
+        // A charge without a PaymentIntent is not ours.
         MovedKind::Payment => payment_id.clone(),
         _ => text(source, "id").map(str::to_owned),
     };
@@ -77,7 +77,7 @@ fn movement(transaction: &Value, deployment: Deployment) -> Result<Option<Compan
             _ => amount(source, "amount").or_else(|_| amount(transaction, "amount"))?,
         },
         fee: Some(amount(transaction, "fee")?),
-        at: DateTime::<Utc>::from_timestamp(seconds, 0).ok_or("a time that is none")?,
+        at: DateTime::<Utc>::from_timestamp(seconds, 0).ok_or("a time that is not valid")?,
         marked: mark(META_ORDER).is_some_and(|order| IdKind::TopUpOrder.parse(order).is_some())
             && mark(META_DEPLOYMENT).is_some_and(|of| of.parse::<Deployment>() == Ok(deployment)),
     }))

@@ -20,7 +20,7 @@ enum Carries {
 }
 
 /// The kinds of events that we read, which an endpoint at Stripe has to subscribe to. `charge.refunded` is not among
-/// them: it is cumulative, and the events of each refund say the same with its id.
+/// them: it is cumulative, and the events of each refund give the same information with its id.
 const HANDLED: [(&str, Carries); 18] = [
     ("checkout.session.completed", Carries::Session),
     ("checkout.session.async_payment_succeeded", Carries::Session),
@@ -69,7 +69,7 @@ pub(super) fn parse(body: &[u8], live: bool, deployment: Deployment) -> Result<N
     let carries = HANDLED.iter().find(|(name, _)| *name == event.kind).map(|(_, carries)| *carries);
     let fact = match carries {
         None => Fact::Ignored,
-        // The money is on a connected account, which is not ours.
+        // The money is on a connected account and is not ours.
         Some(_) if event.account.is_some() => Fact::Foreign,
         Some(carries) => fact(&event.kind, carries, &event.data.object, deployment).map_err(|reason| {
             let unread = UnreadableNotification::of(&event.id, &event.kind, reason);
@@ -93,7 +93,7 @@ fn fact(kind: &str, carries: Carries, object: &Value, deployment: Deployment) ->
     }
 }
 
-/// What an object is about that cannot be read as a whole.
+/// The subject of an object that cannot be read completely.
 fn subject(carries: Carries, object: &Value, deployment: Deployment) -> Option<NotificationSubject> {
     match carries {
         Carries::Session | Carries::Intent => {

@@ -1,4 +1,4 @@
-//! Translates Stripe's objects into the domain's words. A translation that fails returns the reason as a text.
+//! Translates Stripe's objects into domain types. A translation that fails returns the reason as a text.
 
 use chrono::DateTime;
 use serde::Deserialize;
@@ -154,8 +154,8 @@ pub(super) fn dispute(dispute: &StripeDispute) -> Result<DisputeFact, String> {
     })
 }
 
-/// What Stripe charges for a dispute: the sum of the fees, which are given back where it is won. `None` while nothing
-/// was moved, and for an amount that cannot be read: the dispute itself matters more.
+/// What Stripe charges for a dispute: the sum of the fees, less those that were given back after a win. `None` while
+/// nothing was moved, and for an amount that cannot be read: the dispute itself matters more.
 fn dispute_fee(dispute: &StripeDispute) -> Option<Money> {
     let first = dispute.balance_transactions.first()?;
     let units = dispute.balance_transactions.iter().filter(|moved| moved.currency == first.currency).map(|m| m.fee);
@@ -202,13 +202,13 @@ pub(super) fn intent_locator(intent: &PaymentIntent, deployment: Deployment) -> 
     locator(reference, marks(intent.metadata.as_ref(), deployment))
 }
 
-/// The attempt of a session or a PaymentIntent that cannot be read as a whole.
+/// The attempt of a session or a PaymentIntent that cannot be read completely.
 pub(super) fn locator_of(object: &Value, deployment: Deployment) -> AttemptLocator {
     let metadata = object.get("metadata").and_then(|metadata| StripeMetadata::deserialize(metadata).ok());
     locator(object.get("id").and_then(Value::as_str), marks(metadata.as_ref(), deployment))
 }
 
-/// The payment of a refund or a dispute that cannot be read as a whole.
+/// The payment of a refund or a dispute that cannot be read completely.
 pub(super) fn payment_of(object: &Value) -> Option<String> {
     let payment = object.get("payment_intent")?;
     payment.as_str().or_else(|| payment.get("id")?.as_str()).map(str::to_owned)

@@ -52,7 +52,7 @@ const META_REFUND: &str = "refund_id";
 pub struct Stripe {
     client: StripeClient,
     publishable_key: String,
-    /// Two while one is replaced at Stripe.
+    /// Two while one is being replaced at Stripe.
     webhook_secrets: Vec<SecretString>,
     live: bool,
     deployment: Deployment,
@@ -230,8 +230,8 @@ fn ended(observation: Observation) -> Observation {
     }
 }
 
-/// A key for one call to end a session or a PaymentIntent, or to send evidence. Ending it twice does no harm, but with
-/// a fixed key Stripe would return a stored error again for a day.
+/// A key for a single call that ends a session or a PaymentIntent, or sends evidence. Ending it twice does no harm, but
+/// with a fixed key Stripe would return a stored error again for a day.
 fn fresh_key() -> String {
     Uuid::now_v7().to_string()
 }
@@ -308,7 +308,7 @@ impl PaymentProvider for Stripe {
         }
     }
 
-    /// Sends a refund. One that may have been sent before is looked for first, because Stripe returns a stored error
+    /// Sends a refund. If it may have been sent before, it is looked for first, because Stripe returns a stored error
     /// again for a day, and forgets the key afterwards (docs.stripe.com/api/idempotent_requests).
     #[expect(
         clippy::disallowed_methods,

@@ -6,7 +6,7 @@ use crate::domain::money::{Currency, Money, MoneyError};
 const ZERO_DECIMAL: [&str; 15] =
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"];
 
-/// The currencies that have no decimals any more, but that Stripe still writes with two, which must be zero.
+/// The currencies that no longer have decimals, but that Stripe still writes with two, which must be zero.
 const WRITTEN_WITH_TWO: [&str; 2] = ["ISK", "UGX"];
 
 /// The currencies with three decimals. Stripe requires that the last decimal is zero.

@@ -113,11 +113,11 @@ pub(super) fn refund(request: &RefundInstruction, deployment: Deployment) -> Res
     ])
 }
 
-/// The evidence about a dispute, submitted at once. The fields are Stripe's own; what has none of its own is written
-/// into the free text (docs.stripe.com/api/disputes/evidence_object).
+/// The evidence about a dispute, submitted at once. The fields are Stripe's; evidence without a field is written into
+/// the free text (docs.stripe.com/api/disputes/evidence_object).
 pub(super) fn evidence(evidence: &Evidence) -> StripeForm {
     let product = format!("Prepaid balance of {} for {}", evidence.amount, evidence.product);
-    // Stripe refuses an empty text, and nothing may have been used yet.
+    // Stripe refuses an empty text, and possibly nothing has been used yet.
     let usage = Some(evidence.usage_text()).filter(|usage| !usage.is_empty());
     let optional = [
         ("access_activity_log", &usage),

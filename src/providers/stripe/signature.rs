@@ -7,12 +7,12 @@ use sha2::Sha256;
 
 use crate::providers::NotificationError;
 
-/// The tolerance of the official libraries. It holds in both directions, because no signature should be from the
+/// The tolerance of the official libraries. It applies in both directions, because no signature should be from the
 /// future.
 const TOLERANCE_SECONDS: i64 = 300;
 
 /// Checks a header against the raw body. One `v1` value that matches one of our secrets is enough: while a secret is
-/// replaced, Stripe sends two values, and we may have two secrets.
+/// being replaced, Stripe sends two values, and we may have two secrets.
 ///
 /// # Errors
 /// [`NotificationError::BadSignature`].

@@ -37,7 +37,7 @@ pub(super) struct CheckoutSession {
     pub livemode: bool,
 }
 
-// `Debug` is written by hand, because the client secret must not reach a log.
+// `Debug` is not derived, because the client secret must not reach a log.
 #[derive(Deserialize)]
 pub(super) struct PaymentIntent {
     pub id: String,
@@ -121,7 +121,7 @@ pub(super) struct StripeEvent {
     pub data: StripeEventData,
 }
 
-/// What shows that an event is a thin one, which carries no object.
+/// Marks a thin event, which contains no object.
 #[derive(Debug, Deserialize)]
 pub(super) struct StripeEventKind {
     pub object: String,

@@ -113,9 +113,9 @@ impl VnpayApi {
     /// Finds a refund at VNPay. Without VNPay's number of the refund, the query is about the payment, and VNPay returns
     /// the last movement of that payment.
     ///
-    /// The movement is this refund only if it has our text or the number that VNPay gave this refund, because an
-    /// earlier refund of the same amount looks the same otherwise. If it could be either, a person must look it up: to
-    /// take it for this refund could keep money from the payer, and to send this refund could pay the money twice.
+    /// The movement is this refund only if it has our text or the number that VNPay gave this refund, because otherwise
+    /// an earlier refund of the same amount looks the same. If it could be either, a person must look it up: treating
+    /// it as this refund could keep money from the payer, and sending this refund could pay the money twice.
     async fn find_refund(
         &self,
         request: &RefundInstruction,
@@ -132,7 +132,7 @@ impl VnpayApi {
             (false, ..) | (true, false, true) => Ok(None),
             (true, true, _) => self.refund_fact(&response, request).map(Some),
             (true, false, false) => {
-                Err(mismatch("a refund of the same amount that may be another; look it up at VNPay by hand"))
+                Err(mismatch("a refund of the same amount that may be another; look it up on VNPay's pages"))
             }
         }
     }

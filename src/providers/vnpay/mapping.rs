@@ -1,4 +1,4 @@
-//! Translates VNPay's codes, times and references into the domain's words.
+//! Translates VNPay's codes, times and references into domain types.
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 use uuid::Uuid;
@@ -51,7 +51,7 @@ pub(super) fn amount_to_wire(amount: Money) -> Result<String, MoneyError> {
     }
 }
 
-/// Reads an amount of VNPay. An amount below one dong is kept as it is.
+/// Reads an amount of VNPay. An amount below one dong is not rounded.
 pub(super) fn amount_from_wire(text: &str) -> Option<Money> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let units: i64 = plain.then(|| text.parse().ok()).flatten()?;
@@ -72,7 +72,7 @@ fn marks(transaction_reference: &str, deployment: Deployment) -> Option<(Uuid, i
     Some((Uuid::try_parse(order).ok()?, n.parse().ok()?))
 }
 
-/// The attempt that an IPN names. The reference is a part of the link that our server signs, so it is a mark of ours.
+/// The attempt that an IPN names. The reference is a part of the link that our server signs, so it is one of our marks.
 pub(super) fn locator(transaction_reference: &str, amount: Money, deployment: Deployment) -> AttemptLocator {
     let marks = marks(transaction_reference, deployment);
     AttemptLocator {

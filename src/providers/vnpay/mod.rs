@@ -125,8 +125,8 @@ fn address(ip: IpAddr) -> String {
     }
 }
 
-/// Encodes characters that VNPay's samples encode in different ways, which gives different signatures. Encoded
-/// beforehand, the URL means the same, and all samples agree on the signature.
+/// Encodes characters that VNPay's samples encode in different ways, with different signatures as the result. If they
+/// are encoded beforehand, the URL means the same, and all samples make the same signature.
 fn harmless(url: &str) -> String {
     const DISPUTED: [(char, &str); 6] =
         [('*', "%2A"), ('~', "%7E"), ('!', "%21"), ('\'', "%27"), ('(', "%28"), (')', "%29")];
@@ -186,7 +186,7 @@ impl PaymentProvider for Vnpay {
         self.api.read_refund(request, provider_refund_id).await
     }
 
-    /// VNPay shows the last movement of a payment only.
+    /// VNPay shows only the last movement of a payment.
     async fn take_backs_of(
         &self,
         payment_id: &str,
@@ -241,8 +241,8 @@ impl PaymentProvider for Vnpay {
         })
     }
 
-    /// The query contains the parameters of our own address, and then the same ones as the IPN. Without those, it names
-    /// nothing.
+    /// The query contains the parameters of our own address, and then those of the IPN. Without the latter, it names no
+    /// attempt.
     fn returned(&self, query: &str) -> Returned {
         if !form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name.starts_with("vnp_")) {
             return Returned::Nothing;

@@ -114,7 +114,7 @@ mod tests {
         assert!(verified(&secret(), &format!("{genuine}&vnp_Amount=1")).is_none());
         assert!(verified(&"another".into(), genuine).is_none());
         assert!(verified(&secret(), "").is_none());
-        // What is not VNPay's is not signed: our own return page adds its order.
+        // Parameters that are not VNPay's are not signed: our own return page adds its order.
         assert!(verified(&secret(), &format!("order=tuo_1&{genuine}&vnp_SecureHashType=HmacSHA512")).is_some());
         let upper = genuine.rsplit_once('=').map(|(head, hash)| format!("{head}={}", hash.to_uppercase()));
         assert!(verified(&secret(), &upper.unwrap()).is_some());

@@ -1,4 +1,4 @@
-//! Holds queries back after VNPay has refused one. Its querydr refuses frequent calls with code 94, whatever
+//! Delays queries after VNPay has refused one. Its querydr refuses frequent calls with code 94, whatever
 //! transaction they are about: VNPay's own sandbox does so for about five minutes after each accepted call.
 
 use std::sync::{Mutex, PoisonError};

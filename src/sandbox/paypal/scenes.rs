@@ -9,8 +9,7 @@ use crate::sandbox::company::{Acted, Options, SceneError};
 pub(super) const ACTIONS: &[(&str, &str)] = &[
     (
         "approve",
-        "the buyer approves; options `capture_issue`, `capture_status` or `pending_reason` decide what the capture \
-         comes to",
+        "the buyer approves; options `capture_issue`, `capture_status` or `pending_reason` decide what follows",
     ),
     ("approve-pending", "approved, but the capture will be PENDING (ECHECK); then complete or deny"),
     ("approve-declined", "approved, but the capture is refused with INSTRUMENT_DECLINED once"),
@@ -23,7 +22,7 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("deny", "the pending capture is denied"),
     ("refund", "refunded from the dashboard; option `amount`, such as 10.00"),
     ("refund-complete", "the pending refund completes; the id may be the refund's"),
-    ("refund-fail", "the latest refund fails after all; the id may be the refund's"),
+    ("refund-fail", "the latest refund fails later; the id may be the refund's"),
     ("refunds-complete", "refunds of this order complete from now on"),
     ("refunds-pending", "refunds of this order stay pending from now on"),
     ("refunds-refused", "refunds of this order are refused from now on (REFUND_FAILED_INSUFFICIENT_FUNDS)"),
@@ -161,7 +160,7 @@ impl Paypal {
                 let succeeds = action == "refund-complete";
                 let latest = latest_refund(books, &capture, succeeds);
                 let Some(id) = subject.refund.clone().or(latest) else {
-                    return Err(refused("no such refund is under way"));
+                    return Err(refused("no such refund is in progress"));
                 };
                 self.settle_refund(books, &id, if succeeds { "COMPLETED" } else { "FAILED" });
             }
@@ -205,7 +204,7 @@ fn plan(action: &str, options: &Options) -> Result<Plan, SceneError> {
         Some("FAILED") => return Ok(Plan::Status("FAILED")),
         Some("COMPLETED") | None => {}
         Some(other) => {
-            return Err(SceneError::Refused(format!("no capture is born as {other}")));
+            return Err(SceneError::Refused(format!("no capture begins as {other}")));
         }
     }
     let reason = options.text("pending_reason");

@@ -67,9 +67,9 @@ pub(super) enum ReportMode {
     #[default]
     True,
     Omitted,
-    /// By one of the smallest unit.
+    /// It differs by one of the smallest unit.
     Less,
-    /// As it is, but a refund that fails does so after [`LATE`].
+    /// Unchanged, except that a refund that fails does so after [`LATE`].
     RefundsFailLater,
 }
 

@@ -25,7 +25,7 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("expire", "the session expires now (a bare PaymentIntent is cancelled)"),
     ("refund", "refunded from the dashboard; option `amount` in the minor unit"),
     ("refund-succeed", "a pending refund arrives; the id may be the refund's"),
-    ("refund-fail", "the latest refund fails after all; the id may be the refund's"),
+    ("refund-fail", "the latest refund fails later; the id may be the refund's"),
     ("refund-cancel", "the latest refund is cancelled"),
     ("refunds-succeed", "refunds of this payment succeed from now on"),
     ("refunds-pending", "refunds of this payment stay pending from now on"),
@@ -71,7 +71,7 @@ impl Stripe {
             return Err(SceneError::NoSuchAction(action.to_owned()));
         }
         let session = subject.session.as_deref();
-        // To cancel and to expire is no attempt to pay, so no PaymentIntent is created.
+        // Cancelling or expiring is not an attempt to pay, so no PaymentIntent is created.
         match (action, session) {
             ("cancel", _) => return Ok(self.acted(books, subject, back(books, session))),
             ("expire", Some(id)) => {
@@ -213,7 +213,7 @@ impl Stripe {
                 self.complete_session(books, intent, false, event);
             }
             "delayed-succeed" | "delayed-fail" => {
-                return Err(SceneError::Refused("no delayed payment is under way".to_owned()));
+                return Err(SceneError::Refused("no delayed payment is in progress".to_owned()));
             }
             "expire" => self.cancel(books, intent, Some("abandoned")),
             "refund" => {
@@ -229,7 +229,7 @@ impl Stripe {
                 };
                 let id = refund.map(str::to_owned).or_else(|| latest_refund(books, intent, status));
                 let Some(id) = id else {
-                    return Err(SceneError::Refused("no such refund is under way".to_owned()));
+                    return Err(SceneError::Refused("no such refund is in progress".to_owned()));
                 };
                 self.settle_refund(books, &id, status);
             }

@@ -53,7 +53,7 @@ fn row(order: &Order, number: u32) -> String {
         buttons += &button("notify-again", "Notify again");
     }
     if order.paid().is_some() {
-        buttons += &button("refunds-pending", "Keep refunds under way");
+        buttons += &button("refunds-pending", "Keep refunds in progress");
         buttons += &button("refunds-refused", "Refuse refunds");
     }
     if !order.refunds.is_empty() {

@@ -148,7 +148,7 @@ impl Company for Vnpay {
         json!({ "orders": books.orders.iter().rev().map(Order::shown).collect::<Vec<_>>() })
     }
 
-    /// The switch `throttle`, with `seconds`: for so long after an accepted querydr, every other one gets code 94, as
+    /// The switch `throttle`, with `seconds`: for this long after an accepted querydr, every other one gets code 94, as
     /// in VNPay's own test system. 0 switches it off.
     fn switch(&self, name: &str, options: &Options) -> Result<Value, SceneError> {
         let seconds = options.integer("seconds").filter(|seconds| (0..=86_400).contains(seconds));

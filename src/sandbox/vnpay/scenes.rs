@@ -18,7 +18,7 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("timeout", "the payment window passes: ResponseCode 11"),
     ("fail", "any refusal; option `code` (09, 10, 12, 65, 75, 79, 99)"),
     ("suspicious", "money taken, but suspicious: 07/07"),
-    ("reversed", "the bank debited, VNPay has no success: TransactionStatus 04"),
+    ("reversed", "the bank debited the money, but VNPay has no success: TransactionStatus 04"),
     ("pay-short", "paid, but IPN and querydr name half the amount; option `amount` (VND x 100)"),
     ("pay-late", "the payment window passes, and it is paid nevertheless"),
     ("pay-twice", "two payments with their own TransactionNo"),
@@ -29,7 +29,7 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("refunds-pending", "refunds of this order stay in progress (05) from now on"),
     ("refunds-refused", "refunds of this order are refused by the bank (09) from now on"),
     ("refund-succeed", "the refund in progress arrives"),
-    ("refund-fail", "the latest refund is refused by the bank after all"),
+    ("refund-fail", "the latest refund is refused by the bank later"),
 ];
 
 impl Vnpay {
@@ -106,7 +106,7 @@ impl Vnpay {
                     .find(|refund| matches!(refund.status, "05" | "06") || !succeeds && refund.status == "00");
                 match refund {
                     Some(refund) => refund.status = if succeeds { "00" } else { "09" },
-                    None => return refused("no refund is under way"),
+                    None => return refused("no refund is in progress"),
                 }
             }
             _ => return Err(SceneError::NoSuchAction(action.to_owned())),

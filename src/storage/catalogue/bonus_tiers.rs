@@ -18,7 +18,7 @@ use crate::storage::columns::{corrupt, currency_from_column, money_from_column};
 use crate::storage::schema::{bonus_tiers as tiers, top_up_orders as orders};
 
 /// The statuses in which an order reserves its tier; the unique indexes `top_up_orders_bonus_once` and
-/// `top_up_orders_bonus_first` name the same.
+/// `top_up_orders_bonus_first` name the same statuses.
 const RESERVING: [OrderStatus; 3] = [OrderStatus::Pending, OrderStatus::Processing, OrderStatus::Completed];
 
 #[derive(Queryable, Selectable)]
@@ -100,7 +100,7 @@ pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<BonusTier>, Storag
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// The active tiers of a wallet: the product's own, or the main wallet's where it has none.
+/// The active tiers of a wallet: the product's own, or the main wallet's if the product has none.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -150,8 +150,7 @@ pub async fn has_topped_up(conn: &mut AsyncPgConnection, customer: &CustomerId) 
     Ok(diesel::select(diesel::dsl::exists(completed)).get_result(conn).await?)
 }
 
-/// Whether another order of the customer names the once-only tier of this one, or one for the first top-up as this one
-/// does.
+/// Whether another order of the customer names the same once-only tier, or, like this one, a tier for the first top-up.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -34,7 +34,7 @@ fn country(code: &str) -> Result<Country, StorageError> {
     code.parse().map_err(|_| corrupt("country", code))
 }
 
-/// The empty text stands for all countries without a rule.
+/// The empty text means all countries without a rule.
 fn customer_country(code: &str) -> Result<Option<Country>, StorageError> {
     Some(code).filter(|code| !code.is_empty()).map(country).transpose()
 }

@@ -88,7 +88,7 @@ pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<TopUpOptions>, Sto
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// The options that apply to a wallet: the product's own, or the main wallet's when the product has none.
+/// The options that apply to a wallet: the product's own, or the main wallet's if the product has none.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -1,4 +1,4 @@
--- What was applied of payments against the orders that it completed, and against the entries that it made.
+-- Applications of payments against the orders that they completed, and against the entries that they made.
 WITH applied AS (
     SELECT a.*, 'pay_' || replace(a.payment_id::text, '-', '') || ':' || a.n AS key,
            coalesce('tuo_' || replace(a.order_id::text, '-', ''), 'pay_' || replace(a.payment_id::text, '-', ''))

@@ -1,4 +1,4 @@
--- What operators stated about bank transfers, against the payments that stand for them and the orders that they serve.
+-- What operators stated about bank transfers, against their payments and the orders that they serve.
 WITH lines AS (
     SELECT p.id, p.payment_id, p.merchant_account, p.amount AS paid, t.bank_account_id, t.identity, t.n, t.stated_id,
            t.amount, upper(regexp_replace(t.stated_id, '[^A-Za-z0-9]', '', 'g')) AS normal

@@ -1,4 +1,4 @@
--- The files of our banks, against their lines and the payments that these are.
+-- The files of our banks, against their lines and the payments of the lines.
 WITH sums AS (
     SELECT statement_id, count(*) AS lines, coalesce(sum(amount) FILTER (WHERE amount > 0), 0) AS credits,
            -coalesce(sum(amount) FILTER (WHERE amount < 0), 0) AS debits

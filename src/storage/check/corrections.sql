@@ -36,7 +36,7 @@ LEFT JOIN (SELECT customer_id, wallet_id, coalesce(reference, key) AS id, counte
 WHERE d.amount IS NULL OR r.amount > -d.amount
 UNION ALL
 SELECT 'refund_request_refund', 'rrq_' || replace(q.id::text, '-', ''), q.customer_id,
-       'a refund of its order over at most ' || trim_scale(q.amount) || ' ' || q.currency || ' that '
+       'a refund of its order of at most ' || trim_scale(q.amount) || ' ' || q.currency || ' that '
            || CASE q.status WHEN 'waiting' THEN 'waits' ELSE 'has started' END,
        coalesce(trim_scale(r.amount) || ' ' || r.currency || ' ' || r.status, 'no refund')
 FROM refund_requests q

@@ -1,5 +1,5 @@
--- Every entry against the one before it. A figure is reported where it differs from the running sum and does
--- not follow from the line before either: the entry that went wrong, not all that come after it.
+-- Every entry against the one before it. A figure is reported only if it differs from the running sum and does not
+-- follow from the entry before either. So the report names the wrong entry, and not all entries after it.
 WITH chain AS (
     SELECT e.customer_id, e.wallet_id, e.seq, e.kind, e.counterpart, e.amount, e.created_at,
            e.balance_after, e.paid_in, e.paid_out, p.paid,

@@ -1,4 +1,4 @@
--- Idempotency keys against what they made: a repetition of the request is answered with it.
+-- Idempotency keys against the objects that their requests made, with which a repetition is answered.
 SELECT 'idempotency_resource' AS rule, k.operation || ' ' || k.key AS subject, k.customer_id AS customer,
        'what the request made for the customer' AS expected, k.resource_id::text AS found
 FROM idempotency_keys k

@@ -1,5 +1,5 @@
--- Lists what a step of the check has found, so that the answer is small however much disagrees. `step` is the step's
--- statement: `storage::check` puts it before this text, as a common table expression.
+-- Lists what a step of the check has found, so that the answer is small however many disagreements there are. `step` is
+-- the step's statement: `storage::check` puts it before this text, as a common table expression.
 --
 -- $1 bigint at most this many disagreements of each rule
 --

@@ -1,7 +1,7 @@
 //! The equations of `topup check`, as statements over whole tables.
 //!
-//! Each [`Step`] is one statement that returns only what disagrees, so its result is small however large the tables
-//! are. All of them must see the same snapshot: run them in one REPEATABLE READ transaction.
+//! Each [`Step`] is one statement that returns only what disagrees, so its result is small even if the tables are
+//! large. All of them must see the same snapshot: run them in one REPEATABLE READ transaction.
 
 mod rules;
 
@@ -104,7 +104,7 @@ pub async fn figures(conn: &mut AsyncPgConnection) -> Result<Vec<Figure>, Storag
     Ok(rows.into_iter().map(figure).collect())
 }
 
-/// Counts and sums what there is.
+/// Counts and sums what the books contain.
 ///
 /// # Errors
 /// Database errors.

@@ -1,4 +1,4 @@
--- What operators moved on their own word, and what services granted, against what counts towards the next decision.
+-- What operators moved alone, and what services granted, against what counts towards the next decision.
 WITH done AS (
     SELECT 'approval' AS kind, a.order_id AS subject, a.approved_by AS actor, o.customer_id, o.currency,
            a.received_amount AS amount
@@ -77,5 +77,5 @@ FROM (SELECT DISTINCT ON (customer_id, grant_id)
       ORDER BY customer_id, grant_id, made_at DESC, id DESC) AS c
 LEFT JOIN grants g ON g.customer_id = c.customer_id AND g.id = c.grant_id
 WHERE g.expires_at IS DISTINCT FROM c.expires_at
-  -- An account that closes lets every grant expire.
+  -- The closing of an account expires every grant.
   AND NOT EXISTS (SELECT FROM closings k WHERE k.customer_id = c.customer_id)

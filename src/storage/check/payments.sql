@@ -1,4 +1,4 @@
--- Payments against what was applied and refunded of them.
+-- Payments against their applications and refunds.
 WITH applied AS (
     SELECT payment_id, sum(amount) AS amount FROM payment_applications WHERE reversed_at IS NULL GROUP BY payment_id
 ), refunded AS (

@@ -1,6 +1,6 @@
 -- Refunds, disputes and reversed approvals (the sources) against the movements that they made and what they claim, and
--- the movements against their entries. Where disputed money was refunded too, one of them asks for both, so how much
--- they ask for is judged by the order; and by the payment for what it brought to a wallet without an order.
+-- the movements against their entries. If disputed money was refunded too, one of the two asks for both, so the sum of
+-- what they ask for is checked for each order, and for each payment that went to a wallet without an order.
 WITH records AS (
     SELECT 'refund' AS what, 'rfd_' || replace(id::text, '-', '') AS source, customer_id, order_id, payment_id,
            debited AS money, wallet_taken AS wallet_money, bonus_taken AS bonus,

@@ -1,4 +1,4 @@
--- What there is. One row a figure: the name, its currency and counterpart where it has them, how many, how much.
+-- The totals, one row each: the name, currency and counterpart if there are any, the count, the sum.
 SELECT 'wallets' AS name, currency, NULL::text AS counterpart, count(*) AS count, NULL::numeric AS sum
 FROM wallets GROUP BY currency
 UNION ALL

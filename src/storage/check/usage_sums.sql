@@ -1,5 +1,5 @@
 -- The folded usage against the entries, by the keys that were named when its day was folded. Labels can be personal, so
--- a digest of them tells rows apart.
+-- rows are named by a digest of them.
 WITH limits AS (
     SELECT array_agg(day ORDER BY day) AS days, array_agg(starts_at ORDER BY day) AS starts, max(ends_at) AS over
     FROM report_days

@@ -1,10 +1,10 @@
-//! Which server of `DATABASE_URL` is spoken to.
+//! Which server of `DATABASE_URL` is used.
 //!
-//! With one host it is that one. With several, each is asked and the writable one with the highest timeline is taken: a
+//! With several hosts, each is asked, and the writable one with the highest timeline is taken: a
 //! server starts a new timeline when it is promoted, so an old primary that comes back writable has a lower one. The
 //! highest timeline that this process has seen stays in [`Timeline`]; a server with a lower one is refused from then
-//! on. A process that starts while only the old primary answers cannot know: fencing is the work of what promotes
-//! (Patroni).
+//! on. A process that starts while only the old primary answers cannot detect it: fencing is the task of the software
+//! that promotes servers (Patroni).
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::storage::StorageError;
 pub struct Timeline(Arc<AtomicU32>);
 
 impl Timeline {
-    /// Takes note of a server's timeline. False when a higher one was seen: the server is an old primary.
+    /// Records a server's timeline. Returns false if a higher one was seen: the server is an old primary.
     fn admits(&self, timeline: u32) -> bool {
         self.0.fetch_max(timeline, Ordering::AcqRel) <= timeline
     }
@@ -46,7 +46,7 @@ struct AnsweringHost {
     timeline: Option<u32>,
 }
 
-/// Connects to the server of the URL that is to be used. The timeline is known where there was a choice.
+/// Connects to the server of the URL that is to be used. Returns its timeline if there were several hosts.
 ///
 /// # Errors
 /// [`StorageError::Unreachable`], with the reason for each host.

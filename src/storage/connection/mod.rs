@@ -1,4 +1,4 @@
-//! Opens connections to PostgreSQL: which server, with which time limits, and what is known of them afterwards.
+//! Opens connections to PostgreSQL, with time limits, and watches them.
 //!
 //! A connection is driven by a task of the runtime that opened it. The workers of the HTTP server end before all work
 //! is done, so [`super::pool::Pool`] opens all its connections on the main runtime.
@@ -30,7 +30,7 @@ pub enum Purpose {
     /// A lock is waited for 500 ms, a statement runs 10 s, and a transaction in which nothing happens is ended by the
     /// server after 5 s. So a process that is frozen in the middle of a transaction keeps its locks for 5 s at most.
     Requests,
-    /// Writes the flushes of the poster: as `Requests`, with the plan of its statements held.
+    /// Writes the flushes of the poster: as `Requests`, with fixed plans of its statements.
     ///
     /// The statements find wallets and holds by index only, so that they lock them in the order in which the arrays
     /// name them. They are planned once, for arrays of any length: otherwise PostgreSQL would plan them for the arrays
@@ -39,7 +39,7 @@ pub enum Purpose {
     /// `check`, exports, `migrate`: they read or change whole tables.
     ///
     /// A statement may take as long as it needs and a lock is waited for one minute. A transaction in which nothing
-    /// happens is still ended, after 5 minutes: between two pages of an export a slow reader may take a while.
+    /// happens is still ended, after 5 minutes: a slow reader may take some time between two pages of an export.
     Maintenance,
 }
 
@@ -72,7 +72,7 @@ impl Purpose {
     }
 }
 
-/// A connection and what is known of it.
+/// A connection and its state.
 pub struct Session {
     pub conn: AsyncPgConnection,
     /// When it was borrowed last.

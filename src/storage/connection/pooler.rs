@@ -2,7 +2,7 @@
 //!
 //! The settings of our sessions (time limits, plans of the lanes), prepared statements and advisory locks belong to a
 //! server session. Behind such a pooler they would reach the sessions of others and be missing in ours, without an
-//! error: locks would be waited for without an end, and lanes would lock wallets in another order.
+//! error: waits for locks would never end, and lanes would lock wallets in another order.
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -22,7 +22,7 @@ pub async fn connections_keep_their_session(url: &SecretString) -> Result<bool, 
     let before = backend(&ours, BACKEND).await?;
     let (other, _, _) = hosts::connect(url.expose_secret(), &Timeline::default()).await?;
     let others = backend(&other, "BEGIN; SELECT pg_backend_pid()").await?;
-    // A pooler with one server session has none left for this question, and does not answer it.
+    // A pooler with only one server session has none left for this query, and does not answer it.
     match tokio::time::timeout(PATIENCE, backend(&ours, BACKEND)).await {
         Ok(after) => Ok(before == after? && before != others),
         Err(_) => Ok(false),

@@ -1,4 +1,4 @@
-//! SQLSTATEs of errors, read off the wire.
+//! SQLSTATEs of errors, read from the connection's bytes.
 //!
 //! Diesel hands out an error's message and, for a few states only, its kind. Messages are translated by the server, so
 //! no decision may read one. [`ErrorListener`] therefore follows the messages of the protocol as they arrive and
@@ -12,25 +12,25 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// Why an error passes: the same request may succeed later, on this server or on another one.
+/// Why an error is temporary: the same request may succeed later, on this server or on another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passing {
-    /// 40001, 40P01: two transactions met. The same one may succeed at once.
+    /// 40001, 40P01: two transactions conflicted. The same transaction may succeed at once.
     Conflict,
     /// 55P03: another session holds a lock for longer than this one waits.
     Locked,
     /// 57014: a statement took too long.
     TooSlow,
-    /// 25006: the server only reads. After a failover the writable one is another server.
+    /// 25006: the server is read-only. After a failover another server is writable.
     ReadOnly,
-    /// 57P01 to 57P05, class 08: the server stops, has crashed or does not take work yet.
+    /// 57P01 to 57P05, class 08: the server stops, has crashed or does not accept statements yet.
     Away,
     /// Class 53: no disk, no memory, no connection left.
     Full,
 }
 
 impl Passing {
-    /// The reason behind a SQLSTATE; `None` for every state that does not pass by itself.
+    /// The reason behind a SQLSTATE; `None` for every state that does not end by itself.
     #[must_use]
     pub fn of_state(state: &str) -> Option<Self> {
         match state {
@@ -45,33 +45,34 @@ impl Passing {
         }
     }
 
-    /// Whether the connection is of no more use: another one may reach a server that works.
+    /// Whether the connection cannot be used any more. Another one may reach a server that works.
     #[must_use]
     pub fn ends_connection(self) -> bool {
         matches!(self, Self::ReadOnly | Self::Away | Self::Full)
     }
 }
 
-/// Messages of one process that are remembered at most. Few differ: a bound against servers that put numbers into them.
+/// The most messages that one process remembers. Few messages differ; the limit is for servers that put numbers into
+/// them.
 const REMEMBERED: usize = 512;
 
 /// Longest error that is read, in bytes. A longer one has a long detail, which comes after state and message.
 const LONGEST: usize = 16 * 1024;
 
-/// States that do not pass, and decide what `topup migrate` does about roles: 42501 insufficient privilege, 42704
-/// undefined object, 42710 duplicate object, 23505 unique violation, XX000 internal error (two sessions that write one
-/// row of a catalogue).
+/// States that do not end by themselves, and decide what `topup migrate` does about roles: 42501 insufficient
+/// privilege, 42704 undefined object, 42710 duplicate object, 23505 unique violation, XX000 internal error (two
+/// sessions that write one row of a catalogue).
 const OF_ROLES: [&str; 5] = ["42501", "42704", "42710", "23505", "XX000"];
 
 static MESSAGES: LazyLock<Mutex<HashMap<String, String>>> = LazyLock::new(Mutex::default);
 
-/// Why the error with this message passes.
+/// Why the error with this message is temporary.
 #[must_use]
 pub fn of_message(message: &str) -> Option<Passing> {
     Passing::of_state(&state_of(message)?)
 }
 
-/// The state of the error with this message, if it passes or concerns roles.
+/// The state of the error with this message, if it is temporary or concerns roles.
 #[must_use]
 pub fn state_of(message: &str) -> Option<String> {
     MESSAGES.lock().unwrap_or_else(PoisonError::into_inner).get(message).cloned()
@@ -97,7 +98,7 @@ enum State {
     Start,
     /// Inside the five bytes that begin a message: its type and its length.
     Head { bytes: [u8; 5], filled: usize },
-    /// Inside a message of no interest.
+    /// Inside a message that is skipped.
     Skip { left: usize },
     /// Inside an error.
     Error { left: usize, fields: Vec<u8> },
@@ -173,8 +174,8 @@ impl ErrorListener {
     }
 }
 
-/// Remembers an error that a caller may ask about, and returns why it passes. Fields are a type byte and a text that
-/// ends with a zero byte, each.
+/// Remembers an error that a caller may ask about, and returns why it is temporary. Fields are a type byte and a text
+/// that ends with a zero byte, each.
 fn learn(fields: &[u8]) -> Option<Passing> {
     let field = |kind: u8| {
         let of_kind = |field: &&[u8]| field.first() == Some(&kind);

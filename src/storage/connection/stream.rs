@@ -14,7 +14,7 @@ use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
 use super::sqlstate::{ErrorListener, Passing};
 
-/// What is known of a connection from outside.
+/// The state of a connection, for its owner.
 #[derive(Debug, Default)]
 pub struct ConnectionHealth {
     ended: AtomicBool,
@@ -85,7 +85,7 @@ impl<S: TlsStream + Unpin> TlsStream for WatchedStream<S> {
     }
 }
 
-/// Starts TLS below the listener: outside of it the bytes are encrypted.
+/// Starts TLS below the listener, because the listener needs plain bytes.
 #[derive(Debug)]
 pub struct TlsBelow<T>(pub T);
 
@@ -107,7 +107,7 @@ where
     }
 }
 
-/// A socket of either sort.
+/// A socket of either kind.
 #[derive(Debug)]
 pub enum Socket {
     Tcp(TcpStream),

@@ -80,8 +80,7 @@ pub(super) fn entries_of_wallets() -> _ {
 }
 
 impl EntryRow {
-    /// The entry, with the grant that its row names. Uses that have rows of their own are read by
-    /// [`super::find::uses`].
+    /// The entry, with the grant that its row names. [`super::find::uses`] reads the uses that have rows of their own.
     pub(crate) fn into_entry(self) -> Result<Entry, StorageError> {
         let kind = EntryKind::from_code(self.kind)
             .ok_or_else(|| StorageError::Corrupt(format!("entry kind {}", self.kind)))?;
@@ -133,7 +132,7 @@ impl Statement for FindHolds {
 }
 
 /// The entries that were booked before under the keys of these postings. Call it after the wallets are locked, so that
-/// it sees what a faster writer has booked.
+/// it sees what another writer has just booked.
 pub(super) async fn find_known(
     conn: &mut AsyncPgConnection,
     postings: &[Posting],
@@ -182,7 +181,7 @@ pub(super) async fn find_known(
     Ok(known)
 }
 
-/// The customers and keys among these whose hold was captured, whether its row is still there or not.
+/// The customers and keys among these whose hold was captured, even if its row is deleted.
 async fn captured_before(
     conn: &mut AsyncPgConnection,
     holds: &FindHolds,

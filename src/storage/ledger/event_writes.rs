@@ -15,7 +15,7 @@ use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
-/// Writes the events of changed wallets. The wallets themselves are written before.
+/// Writes the events of changed wallets, after the wallets themselves.
 pub(super) async fn all(conn: &mut AsyncPgConnection, changed: &[(&Wallet, &Effects)]) -> Result<(), StorageError> {
     let expired: Vec<(&Wallet, Uuid)> = changed
         .iter()
@@ -43,7 +43,7 @@ pub(super) async fn all(conn: &mut AsyncPgConnection, changed: &[(&Wallet, &Effe
     Ok(())
 }
 
-/// The grants of which something expired, once each.
+/// The grants of which something expired, each once.
 fn expired_grants(effects: &Effects) -> impl Iterator<Item = Uuid> {
     let mut grants: Vec<Uuid> = effects
         .entries

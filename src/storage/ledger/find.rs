@@ -179,7 +179,7 @@ pub async fn find_hold(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<
     Ok(Some(if lapsed { Hold { status: HoldStatus::Expired, closed_at: Some(at), ..hold } } else { hold }))
 }
 
-/// A customer's open holds, those first that end first.
+/// A customer's open holds, the earliest expiry first.
 ///
 /// # Errors
 /// Database errors.
@@ -199,7 +199,7 @@ pub async fn open_holds(
     rows.into_iter().map(HoldRow::into_hold).collect()
 }
 
-/// The wallets of holds, by our ids of the holds. Locks nothing.
+/// The wallets of holds, by the holds' ids. Locks nothing.
 ///
 /// # Errors
 /// Database errors.
@@ -310,7 +310,7 @@ impl Statement for BonusOfOrder {
     }
 }
 
-/// The bonus that an order brought, and what became of it.
+/// The bonus that an order brought, and how much of it is spent or expired.
 ///
 /// # Errors
 /// Database errors.

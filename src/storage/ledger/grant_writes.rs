@@ -17,8 +17,8 @@ use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
-/// Writes the new and the changed grants of these wallets, and which grants these entries used, unless the entry's own
-/// row says it.
+/// Writes the new and the changed grants of these wallets, and the grants that these entries used, unless the entry's
+/// own row names them.
 pub(super) async fn all(
     conn: &mut AsyncPgConnection,
     changed: &[(&Wallet, &Effects)],

@@ -111,7 +111,7 @@ pub(super) async fn lock_lapsed_holds(
 /// moves it past the start of a transaction that may still open a hold ([`super::wallets_with_lapsed_holds`]).
 pub(in crate::storage) const HOLD_SWEEPER: &str = "holds";
 
-/// How far before the mark a scan begins nevertheless. The clock may have been set back since the mark was made, or the
+/// How far before the mark a scan begins, for safety. The clock may have been set back since the mark was made, or the
 /// database may have moved to a machine whose clock is behind.
 pub(super) const CLOCK_SLACK_SECONDS: i64 = 10;
 

@@ -1,4 +1,4 @@
-//! Writes new holds, and the changes of known ones.
+//! Writes new holds and changed holds.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::storage::StorageError;
 use crate::storage::schema::holds;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
-/// Inserts the new holds and updates the known ones. A hold that changed several times is written in its last state.
+/// Inserts the new holds and updates the others. A hold that changed several times is written in its last state.
 pub(super) async fn all(
     conn: &mut AsyncPgConnection,
     changed: &[(&Wallet, &Effects)],
@@ -69,7 +69,7 @@ pub(super) async fn all(
     Ok(())
 }
 
-/// The columns of a hold that change after it was opened.
+/// The columns of a hold that can change later.
 #[derive(Default)]
 struct UpdateHolds {
     customers: Vec<String>,

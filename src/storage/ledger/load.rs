@@ -139,7 +139,7 @@ pub(in crate::storage) struct WalletRow {
 }
 
 impl WalletRow {
-    /// The wallet without its grants.
+    /// The row as a wallet, still without its grants.
     pub(in crate::storage) fn into_wallet_alone(self) -> Result<Wallet, StorageError> {
         self.into_wallet(Vec::new())
     }

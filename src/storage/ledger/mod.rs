@@ -8,7 +8,7 @@
 //! [`fast`] writes the same rows for the common case in one statement. It decides nothing.
 //!
 //! Locks are always taken in this order: holds by id, then the gate of a customer's wallets (`wallet_gate`), then
-//! wallets by key. Where taken-back money is claimed, all wallets of the customer and currency are locked; that guards
+//! wallets by key. If taken-back money is claimed, all wallets of the customer and currency are locked; that protects
 //! its claims and movements (`take_backs`). The row of a closing comes last (`storage::closings`).
 
 mod entry_rows;
@@ -79,7 +79,7 @@ pub async fn post(conn: &mut AsyncPgConnection, postings: &[Posting]) -> Result<
     Ok(outcomes)
 }
 
-/// Locks a wallet as it is now; makes it if it does not exist, and writes down first what has lapsed. For use cases
+/// Locks a wallet, creates it if it does not exist, and books what has lapsed. For use cases
 /// that change a wallet's guard or alert, which later postings must obey.
 ///
 /// # Errors
@@ -90,10 +90,13 @@ pub async fn open_wallet(
 ) -> Result<(Wallet, DateTime<Utc>), StorageError> {
     load::create_missing_wallets(conn, vec![key.clone()]).await?;
     post(conn, &[sweep(key.clone())]).await?;
-    lock_wallet(conn, key).await?.ok_or_else(|| StorageError::Corrupt("a wallet that was just made is gone".to_owned()))
+    lock_wallet(conn, key)
+        .await?
+        .ok_or_else(|| StorageError::Corrupt("a wallet that was just created is missing".to_owned()))
 }
 
-/// Locks all wallets of a customer, for a use case that marks them. Until the transaction ends no other can appear.
+/// Locks all wallets of a customer, for a use case that marks them. Until the transaction ends no new wallet can
+/// appear.
 ///
 /// # Errors
 /// Database errors.
@@ -104,8 +107,8 @@ pub async fn lock_all_wallets(
     lock_wallets_where(conn, customer, |_| true).await
 }
 
-/// Passes the gate of a customer's wallets together with others until the transaction ends: a transaction that marks
-/// all wallets of the customer waits for this one, and this one for that. Call it before any wallet is locked.
+/// Takes the gate of a customer's wallets in shared mode until the transaction ends: this transaction and one that
+/// marks all wallets of the customer wait for each other. Call it before any wallet is locked.
 ///
 /// # Errors
 /// Database errors.

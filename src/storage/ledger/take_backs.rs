@@ -24,13 +24,13 @@ use crate::storage::columns::corrupt;
 use crate::storage::schema::{take_backs, taken_back_debts, wallets};
 use crate::storage::statement::{Cached, Parameters, Statement};
 
-/// Passes the gate of the customers' wallets alone: until the transaction ends no wallet of theirs can appear. Call it
-/// before any wallet is locked.
+/// Takes the gates of these customers' wallets exclusively: until the transaction ends the customers get no new wallet.
+/// Call it before any wallet is locked.
 pub(super) async fn close_gates(
     conn: &mut AsyncPgConnection,
     customers: &BTreeSet<CustomerId>,
 ) -> Result<(), StorageError> {
-    // In order, because two writers may close the same gates.
+    // In order, because two writers may take the same gates.
     for customer in customers {
         sql_query("SELECT pg_advisory_xact_lock(wallet_gate($1))")
             .bind::<Text, _>(customer.as_str())
@@ -40,7 +40,7 @@ pub(super) async fn close_gates(
     Ok(())
 }
 
-/// Passes the gate of a customer's wallets together with others.
+/// Takes the gate of a customer's wallets in shared mode.
 pub(super) async fn pass_gate(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<(), StorageError> {
     sql_query("SELECT pg_advisory_xact_lock_shared(wallet_gate($1))")
         .bind::<Text, _>(customer.as_str())
@@ -95,7 +95,7 @@ fn claim(row: ClaimRow) -> Result<Claim, StorageError> {
     Ok(Claim { origin, customer, part: part(&what)?, grant_id, amount, created_at })
 }
 
-/// What is claimed of these customers, oldest first.
+/// What is claimed from these customers, oldest first.
 ///
 /// # Errors
 /// Database errors.
@@ -201,12 +201,12 @@ impl TakenRow {
 }
 
 /// Reads the taken-back money that concerns the postings and the locked wallets. Most calls concern none and read
-/// nothing. `wanted` has the wallets that were to be locked: for one that does not exist only the table of claims says
+/// nothing. `wanted` names the wallets that were to be locked. If one does not exist, only the table of claims says
 /// whether its customer may spend.
 ///
 /// # Errors
-/// [`StorageError::Overtaken`] when a claim was made, or a wallet, while this transaction waited for its locks: then
-/// not all wallets to which money could come are locked.
+/// [`StorageError::Overtaken`] if a claim or a wallet was created while this transaction waited for its locks: then
+/// some wallet to which money could come is not locked.
 pub(super) async fn read(
     conn: &mut AsyncPgConnection,
     postings: &[Posting],
@@ -269,8 +269,8 @@ pub(super) async fn read(
     Ok(TakeBacks::new(claims, taken, last.collect::<Result<HashMap<_, _>, StorageError>>()?))
 }
 
-/// Writes what has changed. When a claim has ended, no other transaction may be making a wallet that still gets the
-/// claim's mark.
+/// Writes what has changed. When a claim has ended, no other transaction may be creating a wallet that would still get
+/// the claim's mark.
 pub(super) async fn write(
     conn: &mut AsyncPgConnection,
     take_backs: &TakeBacks,

@@ -169,7 +169,7 @@ impl InsertEntries {
             rows.paid_out.push(entry.paid_out.amount());
             rows.counterparts.push(label.counterpart().to_string());
             rows.keys.push(label.key().to_owned());
-            // A null takes no room in the row.
+            // A null takes no space in the row.
             rows.granted.push(Some(entry.granted.amount()).filter(|part| !part.is_zero()));
             rows.debt.push(Some(entry.debt.amount()).filter(|part| !part.is_zero()));
             rows.grant_ids.push(entry.only_grant());

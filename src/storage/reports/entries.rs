@@ -65,7 +65,7 @@ struct AskedEntries {
     customers: Vec<String>,
     wallets: Vec<Uuid>,
     counts: Vec<i64>,
-    /// The entries of the first wallet come after this number, or before it where the page is read backwards.
+    /// The entries of the first wallet come after this number, or before it if the page is read backwards.
     beyond: i64,
     span: Span,
     kinds: Vec<i16>,
@@ -112,10 +112,10 @@ struct ReportedEntryRow {
     created_at: DateTime<Utc>,
 }
 
-/// How many wallets are looked at for a page of entries.
+/// How many wallets are searched for a page of entries.
 const WALLETS_OF_PAGE: i64 = 1_000;
 
-/// A page of the entries behind a figure, the oldest of each wallet first. It looks at so many wallets only.
+/// A page of the entries behind a figure, the oldest of each wallet first. It searches a limited number of wallets.
 ///
 /// # Errors
 /// Database errors.
@@ -140,9 +140,9 @@ pub async fn entries(
         false => Cached(FindReportedWallets::<false>(asked)).load(conn).await?,
         true => Cached(FindReportedWallets::<true>(asked)).load(conn).await?,
     };
-    // No entry has one of these numbers.
+    // No entry has either of these numbers.
     let end = if is_backwards { i64::MAX } else { 0 };
-    // The first that is read after this page.
+    // The position at which the next page begins.
     let next_wallet = usize::try_from(WALLETS_OF_PAGE).ok().and_then(|n| wallets.as_slice().get(n));
     let next_wallet = next_wallet.map(|row| (row.customer.clone(), row.currency.clone(), row.product.clone(), end));
     wallets.truncate(usize::try_from(WALLETS_OF_PAGE).unwrap_or(usize::MAX));

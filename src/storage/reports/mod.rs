@@ -23,10 +23,10 @@ use crate::domain::usage_sum::UsageKeys;
 
 pub use entries::entries;
 
-/// Any number that no other code locks: one process folds at a time.
+/// An arbitrary number that no other code locks: one process at a time folds.
 const FOLDING: i64 = 0x0074_6f70_7572;
 
-/// A day that is folded next.
+/// The day to fold next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NextDay {
     pub day: NaiveDate,
@@ -44,7 +44,7 @@ impl Statement for Next {
     }
 }
 
-/// The day that is folded next.
+/// The day to fold next.
 ///
 /// # Errors
 /// Database errors.
@@ -96,7 +96,7 @@ pub async fn fold(conn: &mut AsyncPgConnection, day: NextDay, keys: &UsageKeys) 
     Ok(folded)
 }
 
-/// From when to when some days last, as far as they are folded; `None` where none of them is.
+/// When a range of days begins and ends, as far as the days are folded; `None` if none of them is.
 ///
 /// # Errors
 /// Database errors.
@@ -185,7 +185,7 @@ impl TryFrom<EntrySumRow> for EntrySum {
     }
 }
 
-/// The sums of some days, each by itself or by month.
+/// The sums of a range of days, by day or by month.
 ///
 /// # Errors
 /// Database errors.

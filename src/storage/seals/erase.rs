@@ -1,4 +1,4 @@
-//! Erases the texts of a customer's entries. Only the owner of the database may.
+//! Erases the texts of a customer's entries. Only the owner of the database may do so.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Uuid as SqlUuid};
@@ -114,7 +114,7 @@ pub async fn erase_beside(conn: &mut AsyncPgConnection, customer: &CustomerId) -
     write_offs::erase(conn, customer).await
 }
 
-/// Deletes the customer's secret: from then on nobody can find out which text a digest was made of.
+/// Deletes the customer's secret: from then on nobody can find out which text a digest came from.
 ///
 /// # Errors
 /// Database errors.

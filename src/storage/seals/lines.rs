@@ -1,4 +1,4 @@
-//! Reads the entries of stretches as the sealed form has them.
+//! Reads the entries of stretches, as the sealed form writes them.
 
 use std::collections::HashMap;
 
@@ -69,7 +69,7 @@ type RestRow = (
     Option<serde_json::Value>,
 );
 
-/// The entries of each stretch in the order of their numbers; fewer where some are missing.
+/// The entries of each stretch in the order of their numbers; fewer if some are missing.
 ///
 /// # Errors
 /// Database errors.

@@ -24,16 +24,16 @@ pub use lines::lines;
 /// The walk over all wallets that seals them, and how far it is.
 #[derive(Debug, Clone, Default)]
 pub struct Walk {
-    /// Customer, currency and product of the last wallet that was looked at.
+    /// Customer, currency and product of the last wallet that was checked.
     pub at: (String, String, String),
-    /// When the oldest entry was made that the last whole walk left unsealed.
+    /// When the oldest entry was made that the last complete walk left unsealed.
     pub oldest: Option<DateTime<Utc>>,
-    /// As `oldest`, for the part that this walk has looked at.
+    /// As `oldest`, for the part that this walk has checked.
     pub oldest_so_far: Option<DateTime<Utc>>,
 }
 
 impl Walk {
-    /// When the oldest entry was made that was seen unsealed and may be so still.
+    /// When the oldest entry was made that may still be unsealed.
     #[must_use]
     pub fn oldest_unsealed(&self) -> Option<DateTime<Utc>> {
         [self.oldest, self.oldest_so_far].into_iter().flatten().min()
@@ -78,7 +78,7 @@ pub async fn lock_due_walk(conn: &mut AsyncPgConnection) -> Result<Option<Walk>,
     Ok(row.map(walk))
 }
 
-/// Waits until no process seals, and keeps it so until the transaction ends.
+/// Waits until no process seals, and then prevents it until the transaction ends.
 ///
 /// # Errors
 /// Database errors.
@@ -249,11 +249,11 @@ impl Statement for SealsAfter {
 
 type SealRow = (String, Uuid, i64, i64, i16, Vec<u8>, Vec<u8>, String, Vec<u8>, DateTime<Utc>);
 
-/// A seal with currency and product of its wallet, where that is still there.
+/// A seal with the currency and product of its wallet, if the wallet still exists.
 type SealOfWallet = (SealRow, (Option<String>, Option<String>));
 
-/// The seals that follow one in the order of customer, wallet and stretch, each with currency and product of its
-/// wallet; empty texts where the wallet is gone.
+/// The seals that follow one in the order of customer, wallet and stretch, each with the currency and product of its
+/// wallet; empty texts if the wallet no longer exists.
 ///
 /// # Errors
 /// Database errors.
@@ -325,7 +325,7 @@ impl Statement for FindHeads {
     }
 }
 
-/// The hashes that the chains have where these heads end: for each its place, from 1, and the hash.
+/// The hashes of the chains at the ends of these heads: for each head its place, from 1, and the hash.
 ///
 /// # Errors
 /// Database errors.
@@ -339,7 +339,7 @@ pub async fn find_heads(conn: &mut AsyncPgConnection, heads: &[Head]) -> Result<
     rows.into_iter().map(|(n, hash)| Ok((n, hash_from_column(hash)?))).collect()
 }
 
-/// The secrets of these customers, as far as they have one.
+/// The secrets of these customers, if they have one.
 ///
 /// # Errors
 /// Database errors.

@@ -1,4 +1,4 @@
--- The payments on an account with these amounts, each amount in its stretch of days.
+-- The payments on an account with these amounts, each amount in its range of days.
 --
 -- $1 uuid account
 -- $2 numeric[] amounts
@@ -7,8 +7,8 @@
 --
 -- Returns the payments' ids.
 --
--- Plan note. OFFSET 0 keeps the planner from reading all transactions of the account to join them with the stretches:
--- each stretch is one look-up in `bank_transactions_alike`.
+-- Plan note. OFFSET 0 keeps the planner from reading all transactions of the account to join them with the ranges: each
+-- range is one look-up in `bank_transactions_alike`.
 SELECT t.payment_id
 FROM unnest($2, $3, $4) AS stretch (amount, first_day, last_day)
 CROSS JOIN LATERAL (

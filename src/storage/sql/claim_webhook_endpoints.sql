@@ -1,5 +1,5 @@
--- Claims endpoints with something to deliver that no process delivers to, those first that have waited longest. First
--- attempts and further ones have an index each.
+-- Claims endpoints that have something to deliver and to which no process delivers, those first that have waited
+-- longest. There is one index for first attempts, and one for further ones.
 --
 -- $1 uuid who claims them
 -- $2 bigint for how many seconds

@@ -1,5 +1,5 @@
--- When a customer's last payment by a payment company arrived of which something is left. A payment that was refunded
--- in full cannot be contested.
+-- When the customer's last payment arrived that came through a payment company and was not refunded in full. A payment
+-- that was refunded in full cannot be contested.
 --
 -- $1 text customer
 --

@@ -1,6 +1,6 @@
 -- The completed orders of a customer whose payment may still have something to give back, by when it was applied,
 -- newest first. A payment of which a refund of this closing failed is left out: its money is paid out with the rest. A
--- rejected proposal is no such refund.
+-- rejected proposal does not count as a failed refund.
 --
 -- $1 text customer
 -- $2 uuid closing

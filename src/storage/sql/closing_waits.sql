@@ -1,4 +1,4 @@
--- What the closing of a customer's account waits for.
+-- The open items that the closing of a customer's account waits for.
 --
 -- $1 text customer
 --
@@ -15,7 +15,7 @@ SELECT (SELECT count(*) FROM top_up_orders o WHERE o.customer_id = $1 AND o.stat
                        JOIN payments q ON q.order_id = o.id
                        WHERE o.customer_id = $1
                        UNION
-                       -- A payment of a company serves one customer, so its rest is his as well.
+                       -- A payment of a company serves one customer, so its rest belongs to that customer as well.
                        SELECT q.id
                        FROM payment_applications a
                        JOIN payments q ON q.id = a.payment_id

@@ -1,5 +1,5 @@
--- Sums what was consumed since a moment from a locked wallet, or of its product at the main wallet's expense, less what
--- was given back of that.
+-- Sums what was consumed from a locked wallet since a moment, and what the main wallet paid for its product, less what
+-- was given back.
 --
 -- $1 bigint the wallet's last entry number
 -- $2 timestamptz since when
@@ -13,8 +13,8 @@
 --
 -- consumed = balance then - balance now + sum of all other entries since. The balance then is that of the last entry
 -- before $2, which is found by binary search: entries are numbered in the order of time. Entries of other kinds are
--- rare, unlike consumption, and indexed by time. Reversals belong to them where they gave back what was consumed
--- before $2; the others make room again. What the main wallet paid for the product is counted one by one.
+-- rare, unlike consumption, and indexed by time. Reversals of consumption before $2 belong to them; other reversals
+-- lower the sum. What the main wallet paid for the product is counted one by one.
 WITH RECURSIVE halves (low, high) AS (
     SELECT 0::bigint, $1 + 1
     UNION ALL

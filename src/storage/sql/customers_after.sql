@@ -1,7 +1,7 @@
 -- The customers after one, in the order of their ids. There is no table of customers: an id with a wallet, a billing
 -- profile or an order is one. Each step looks for the next id in three indexes.
 --
--- $1 text the customer that the page lies after
+-- $1 text the customer that the page comes after
 -- $2 bigint at most this many
 WITH RECURSIVE page (customer_id, n) AS (
     SELECT least(

@@ -1,6 +1,6 @@
--- The first moment of one day, and that of a later one, in the time zone of the calendar.
+-- The first moments of a day and of a later day, in the time zone of the calendar.
 --
--- $1 date the one
--- $2 date the other
+-- $1 date the first day
+-- $2 date the later day
 SELECT $1::timestamp AT TIME ZONE time_zone AS "from", $2::timestamp AT TIME ZONE time_zone AS "to"
 FROM calendar

@@ -1,4 +1,4 @@
--- How the disputes ended that were opened in a stretch of time, by the month in which they were opened.
+-- How many disputes of a period are open, won or lost, by the month in which they were opened.
 --
 -- $1 timestamptz from
 -- $2 timestamptz before

@@ -1,5 +1,5 @@
--- What papers are to be issued for, the oldest first, each with the year in which it happened. Those that were set
--- aside are left out until they are tried again.
+-- The events for which papers are to be issued, the oldest first, each with the year in which it happened. Postponed
+-- ones are left out until they are tried again.
 --
 -- $1 timestamptz only what happened before this moment
 -- $2 bigint at most this many

@@ -1,4 +1,4 @@
--- Erases the texts of all lines, in whichever file, by which money of a customer arrived.
+-- Erases the texts of all lines, of any file, that brought a customer's money.
 --
 -- $1 text the customer
 UPDATE bank_statement_lines l

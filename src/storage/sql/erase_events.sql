@@ -1,4 +1,4 @@
--- Erases who paid and what was written from the events of a customer. The state at the event stays.
+-- Erases payers and texts from the events of a customer. The rest of each event's state stays.
 --
 -- $1 text customer
 UPDATE events

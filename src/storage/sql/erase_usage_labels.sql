@@ -1,4 +1,4 @@
--- Erases the labels from the folded usage of a customer: rows that differ in them become one.
+-- Erases the labels from the folded usage of a customer: rows that differ only in labels become one.
 --
 -- $1 text customer
 WITH labelled AS (

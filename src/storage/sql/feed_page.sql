@@ -1,9 +1,9 @@
--- Reads events of the feed within a stretch of numbers, the oldest first.
+-- Reads events of the feed within a range of numbers, the oldest first.
 --
 -- $1 bigint after this number
 -- $2 bigint up to this number
 -- $3 text[] only these types; empty: all
--- $4 text only of this customer; null: of all
+-- $4 text only events of this customer; null: of all customers
 -- $5 text the service that reads; null: an operator
 -- $6 bigint at most this many
 --

@@ -1,4 +1,4 @@
--- Finds the key of a request whose row in `idempotency_keys` is pruned, on what the request made.
+-- Finds the key of a request whose row in `idempotency_keys` was pruned: it is in the row of what the request made.
 --
 -- $1 text caller
 -- $2 text operation

@@ -1,5 +1,6 @@
--- A page of a customer's flows that are no consumption: one index scan per kind, each of which stops after a page, then
--- merged. Any depth costs the same. Consumption has no such index, because every usage would have to write to it.
+-- A page of a customer's flows other than consumption: one index scan per kind, each of which stops after a page, then
+-- merged. A page costs the same at any depth. Consumption has no such index, because every usage would have to write to
+-- it.
 --
 -- $1 smallint[] kinds
 -- $2 text customer
@@ -17,8 +18,8 @@
 --
 -- Plan notes. (a) `coalesce(wallet_id, …)` hides the column from the planner on purpose: otherwise it picks the wallet
 -- index and sorts all of a customer's entries, because it cannot know that one wallet has most of them. (b) The index
--- does not contain the wallet. To ask it for the complete order would make PostgreSQL sort all entries, so the scan
--- returns ties and the order is completed outside.
+-- does not contain the wallet. If the scan had to return the complete order, PostgreSQL would sort all entries. So the
+-- scan includes ties, and the outer query completes the order.
 SELECT e.wallet_id, e.seq, e.kind, e.amount, w.currency, w.product, e.balance_after, e.key, e.reference, e.description,
        e.metadata, e.occurred_at, e.created_at
 FROM unnest($1) AS k (kind)

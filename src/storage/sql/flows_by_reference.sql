@@ -1,5 +1,5 @@
 -- A page of a customer's flows that refer to one thing: an order, a transfer, a grant, a usage that was given back.
--- These are few. Captures are many, and in no index of references.
+-- There are few of these. There are many captures, so no index of references contains them.
 --
 -- $1 text customer
 -- $2 text reference

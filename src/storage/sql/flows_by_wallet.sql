@@ -1,6 +1,6 @@
--- A page of a customer's flows: one walk down each wallet (or each that the filter names), then merged. Each wallet
--- costs a page, however few of the customer's entries it has, and entries of kinds that were not asked for are walked
--- over.
+-- A page of a customer's flows: each wallet (or each that the filter names) is read from its newest entry down, and the
+-- results are merged. For each wallet a whole page is read, however few entries it has, and entries of other kinds are
+-- skipped.
 --
 -- $1 bool whether the page begins at the newest entry; then the position ($2, $3, $4) is not looked for
 -- $2 timestamptz the page comes after this position: created_at
@@ -16,7 +16,7 @@
 --
 -- Returns the columns of `FlowRow`, the newest first.
 --
--- Between which of a wallet's entry numbers the page can lie is found by binary search (`entries_before`).
+-- A binary search finds the wallet's entry numbers between which the page can be (`entries_before`).
 --
 -- Plan note: `coalesce(kind, …)` hides the column from the planner on purpose: the indexes by kind have the entries in
 -- another order.

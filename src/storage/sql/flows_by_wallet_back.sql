@@ -1,5 +1,5 @@
 -- As `flows_by_wallet.sql`, read backwards: the flows before a position of the list, the nearest first. Each wallet is
--- walked up from that position.
+-- read upwards from that position.
 --
 -- $1 timestamptz the page comes before this position: created_at
 -- $2 bigint and seq
@@ -18,7 +18,7 @@ SELECT e.wallet_id, e.seq, e.kind, e.amount, w.currency, w.product, e.balance_af
        e.metadata, e.occurred_at, e.created_at
 FROM (
     SELECT id, currency, product,
-           -- The entry at the position is itself not on the page.
+           -- The entry at the position is not on the page.
            greatest(entries_before(customer_id, id, entry_seq, $1, $2, $3) + (id = $3)::integer,
                     CASE WHEN $4::timestamptz IS NULL THEN 0
                          ELSE entries_before(customer_id, id, entry_seq, $4, 0, '00000000-0000-0000-0000-000000000000')

@@ -1,8 +1,9 @@
 -- Folds a day: writes the sums of its entries. No index by time contains all entries, because every usage would have to
--- write it. So the wallets that were touched since the day began are read, and the day's stretch of each is found by
--- binary search. Fee and tax are those of the day's papers, which must all be issued: a receipt's stand beside the
--- recharge, those of a credit note are taken off beside the refund or the reversed approval, and a cancellation undoes
--- its credit note. They can stand alone, where the wallets had nothing to give, or gave on another day.
+-- write it. So the wallets that changed since the day began are read, and a binary search finds the day's entries of
+-- each. Fee and tax are those of the day's papers, which must all be issued: a receipt's are in the row of the
+-- recharge, those of a credit note are subtracted in the row of the refund or the reversed approval, and a cancellation
+-- undoes its credit note. Such a row can have fee and tax only, if the wallets had nothing to give, or gave on another
+-- day.
 --
 -- $1 date the day
 -- $2 timestamptz its beginning

@@ -1,5 +1,5 @@
 -- What is left of promotional credit, by currency, by its age in days and by the days until it expires. `remaining > 0`
--- is written as in the index `grants_live`; it holds for active grants, too.
+-- is written as in the index `grants_live`; it is true for active grants, too.
 --
 -- Returns the columns of `AgeRow`.
 SELECT w.currency::text,

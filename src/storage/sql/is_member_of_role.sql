@@ -1,7 +1,7 @@
 -- Whether one role can take another, as in `can_take_role.sql`.
 --
--- $1 text the one
--- $2 text the other
+-- $1 text the role that takes
+-- $2 text the role to take
 SELECT EXISTS (
     SELECT
     FROM pg_roles m, pg_roles r

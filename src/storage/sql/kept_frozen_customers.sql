@@ -1,5 +1,5 @@
--- Reads freezes of customers back as events kept them, in the order given. Where a freeze has ended, only the customer
--- is there.
+-- Reads freezes of customers back as events kept them, in the order given. If a freeze has ended, only the customer is
+-- known.
 --
 -- $1 jsonb[] rows of `frozen_customers`
 --

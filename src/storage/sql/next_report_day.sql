@@ -1,4 +1,4 @@
--- The day that is folded next, and when it begins and ends. The first one is the day on which the database was made,
+-- The day to fold next, and when it begins and ends. The first one is the day on which the database was made,
 -- and begins at the epoch.
 --
 -- Returns the columns of `DayRow`.

@@ -1,6 +1,6 @@
--- Numbers the events that have been committed and have no number, in the order of their positions, and makes their
--- deliveries. The caller has taken the lock of the feed in a statement before this one: so this one sees what every
--- earlier numbering has written.
+-- Numbers the events that have been committed and have no number, in the order of their positions, and creates their
+-- deliveries. The caller has taken the lock of the feed in an earlier statement, so this one sees what every earlier
+-- numbering has written.
 --
 -- $1 bigint at most this many
 --

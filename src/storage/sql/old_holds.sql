@@ -1,6 +1,6 @@
 -- Locks the next holds by their expiry, so that no reversal of what they charged begins meanwhile.
 --
--- No index names a column that a capture changes, because every capture would then write all indexes of the table anew.
+-- No index names a column that a capture changes, because every capture would then write to all indexes of the table.
 -- A mark stores how far this look-up has come.
 --
 -- $1 bigint the age in seconds

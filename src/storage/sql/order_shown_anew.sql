@@ -1,4 +1,4 @@
--- Writes an event that an order is shown in another way, although its row has not changed.
+-- Writes an event for an order whose row has not changed, although what the API shows of it has.
 --
 -- $1 uuid the order
 INSERT INTO events (customer_id, type, noun, data, created_at)

@@ -1,5 +1,5 @@
--- Our records of a company: those of a stretch of time, and those of everything that the company names. It names a
--- refund that failed later, where its list ends before that.
+-- Our records of a company: those of a period, and those of everything that the company names. The company still names
+-- a refund that failed after its list ended.
 --
 -- $1 text provider
 -- $2 timestamptz from

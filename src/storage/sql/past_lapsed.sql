@@ -1,7 +1,7 @@
 -- The credit of a customer's grants that had expired at a moment and was written off only later: what is left of the
--- grants now, and what was written off since, less what came back to them meanwhile. What a capture took later had not
--- lapsed, nor had what a hold reserved then, whatever became of the hold. So the answer stays the same while holds are
--- kept.
+-- grants now, and what was written off since then, less what came back to them meanwhile. What a capture took later had
+-- not lapsed, and neither had what a hold reserved at that moment, however the hold ended. So the answer stays the same
+-- while holds are kept.
 --
 -- $1 text customer
 -- $2 timestamptz the moment
@@ -20,7 +20,7 @@ CROSS JOIN LATERAL (
       AND e.kind NOT IN (/* CONSUMPTION */ 2, 3)
 ) l
 CROSS JOIN LATERAL (
-    -- What holds reserved of it, but for what their captures took: that is in no sum here.
+    -- What holds reserved of it, except what their captures took, which is in no sum here.
     SELECT coalesce(sum(p.amount + c.amount), 0) AS amount
     FROM holds h
     CROSS JOIN LATERAL (

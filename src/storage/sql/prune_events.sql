@@ -1,8 +1,8 @@
--- Deletes the oldest numbered events whose age is reached, remembers how far that went, and returns how many.
+-- Deletes the oldest numbered events whose age is reached, remembers how far it got, and returns how many.
 --
 -- An event is deleted when the one after it in the feed is old enough. So the last event stays, and a reader who has
--- come up to an event has the whole time to read the next one. They are deleted in the order of the feed, so a gap is
--- never left behind them. An event without a number is not in the feed yet.
+-- come up to an event has the whole time to read the next one. They are deleted in the order of the feed, so no gap
+-- appears. An event without a number is not in the feed yet.
 --
 -- $1 bigint the age in seconds
 -- $2 bigint the largest number of events

@@ -1,7 +1,7 @@
--- Deletes the oldest idempotency keys whose age is reached and whose resource is at rest, and returns how many. A key
--- that made a transfer, an order paid from the wallet, a grant, a refund or an adjustment moves to the row of what it
--- made. A repetition of the request finds it there, so it is answered and moves nothing twice. An order or a proposal
--- that has ended refuses a repetition of what ended it.
+-- Deletes the oldest idempotency keys whose age is reached and whose resource no longer changes, and returns how many.
+-- A key that made a transfer, an order paid from the wallet, a grant, a refund or an adjustment moves to the row of
+-- what it made. A repetition of the request finds the key there, so it is answered and moves nothing twice. An order or
+-- a proposal that has ended refuses a repetition of the request that ended it.
 --
 -- $1 bigint the age in seconds
 -- $2 bigint the largest number of keys
@@ -22,7 +22,7 @@ WITH old AS (
       AND NOT EXISTS (
           SELECT FROM grant_proposals g
           WHERE g.id = k.resource_id AND g.approved_at IS NULL AND g.withdrawn_at IS NULL)
-      -- These keys are few. A part of a payment that is decided about once more would be another part.
+      -- There are few of these keys. A repeated decision would concern another part of the payment.
       AND NOT EXISTS (SELECT FROM unapplied_decisions d WHERE d.id = k.resource_id)
       AND NOT EXISTS (SELECT FROM payouts p WHERE p.id = k.resource_id)
       AND NOT EXISTS (SELECT FROM write_offs w WHERE w.id = k.resource_id)

@@ -1,8 +1,8 @@
--- Deletes the oldest stored notifications whose age is reached, and returns how many rows. Notifications that concerned
--- nothing of ours are kept for a shorter time, as are the answers about foreign payments. The outcomes are written as
+-- Deletes the oldest stored notifications whose age is reached, and returns how many rows. Notifications about things
+-- that are not ours are kept for a shorter time, as are the answers about foreign payments. The outcomes are written as
 -- in the index `provider_events_to_forget`.
 --
--- $1 bigint the age of foreign and ignored ones in seconds
+-- $1 bigint the age of foreign and ignored notifications in seconds
 -- $2 bigint the age of all in seconds
 -- $3 bigint the largest number of notifications
 WITH old AS (

@@ -1,5 +1,6 @@
--- Deletes the oldest deliveries whose age is reached, with their attempts, and returns how many. One that still waits
--- is deleted, too, if it has been due for that long. One that was asked for again later stays as long as its event.
+-- Deletes the oldest deliveries whose age is reached, with their attempts, and returns how many. A delivery that still
+-- waits is deleted, too, if it has been due for that long. A delivery that was later requested again stays as long as
+-- its event.
 --
 -- Plan note: a scalar subquery is one look-up for each row. EXISTS may become a hash of all events.
 --

@@ -1,4 +1,4 @@
--- Records an attempt of a delivery, and what becomes of the delivery. Nothing is written when another process has made
+-- Records an attempt of a delivery, and the delivery's new state. Nothing is written when another process has made
 -- an attempt meanwhile.
 --
 -- $1 uuid the delivery
@@ -9,7 +9,7 @@
 -- $6 text the beginning of the answer's body
 -- $7 text what the delivery becomes
 -- $8 timestamptz when the attempt was made
--- $9 bigint in how many milliseconds it is tried again; null: no more
+-- $9 bigint in how many milliseconds it is tried again; null: never
 WITH kept AS (
     UPDATE webhook_deliveries
     SET attempts = attempts + 1, tries = tries + 1, status = $7,

@@ -1,11 +1,12 @@
--- Delivers the events since a moment once more to an endpoint, if it wants them. One that was never delivered there
--- gets a delivery; one that is at rest is tried again; one that waits is left alone.
+-- Delivers the events since a moment to an endpoint again, if it wants them. An event that was never delivered there
+-- gets a delivery; a finished delivery is tried again; a waiting one is left alone.
 --
 -- $1 uuid the endpoint
 -- $2 timestamptz since when
--- $3 bigint looks at so many events, the oldest first, and at all that are as old as the last of these
+-- $3 bigint how many events to check, the oldest first; all that are as old as the last of these, too
 --
--- Returns how many events it looked at, how many deliveries were made or begun anew, and the time of the last event.
+-- Returns how many events it checked, how many deliveries were created or started again, and the time of the last
+-- event.
 WITH seen AS (
     SELECT e.number, e.id, e.customer_id, e.type, e.owner, e.data ->> 'id' AS subject, e.created_at
     FROM events e

@@ -1,5 +1,5 @@
--- The entries behind a figure: those of some wallets, in a stretch of time, of some kinds. Consumption is found by a
--- walk through each wallet's stretch, everything else by kind and time.
+-- The entries behind a figure: those of some wallets, in a period, of some kinds. Consumption is found by reading each
+-- wallet's entries of the period, everything else by kind and time.
 --
 -- $1 text[] customers of the wallets
 -- $2 uuid[] their ids

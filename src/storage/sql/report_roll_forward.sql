@@ -1,4 +1,4 @@
--- The sums of all entries before a stretch of folded days, and of those in it, by currency and kind.
+-- The sums of all entries before a range of folded days, and of those in it, by currency and kind.
 --
 -- $1 date the first day
 -- $2 date the last day

@@ -1,4 +1,4 @@
--- The sums of a stretch of folded days, by day or by month.
+-- The sums of a range of folded days, by day or by month.
 --
 -- $1 bool by month
 -- $2 date the first day

@@ -1,9 +1,9 @@
--- The next wallets that may have entries in a stretch of time, in the order of their keys.
+-- The next wallets that may have entries in a period, in the order of their keys.
 --
 -- $1 text customer of the wallet to begin with
 -- $2 text its currency
 -- $3 text its product
--- $4 timestamptz the beginning of the stretch
+-- $4 timestamptz the beginning of the period
 -- $5 text currency, or null
 -- $6 text product, or null
 -- $7 bigint at most this many

@@ -1,4 +1,4 @@
--- What was given back of some usages of a customer.
+-- How much of some usages of a customer was given back.
 --
 -- $1 text customer
 -- $2 text[] ids of the usages

@@ -6,7 +6,7 @@
 -- $4 bigint the largest number of wallets
 --
 -- Returns customer, currency, product, id and the number of the last entry; then the number of the last sealed entry
--- and its seal's hash, where there is one; and the time of the first unsealed entry, where there is one.
+-- and its seal's hash, if there is one; and the time of the first unsealed entry, if there is one.
 SELECT w.customer_id, w.currency, w.product, w.id, w.entry_seq, s.to_seq, s.hash, e.created_at
 FROM (SELECT customer_id, currency, product, id, entry_seq
       FROM wallets

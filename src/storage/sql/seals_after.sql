@@ -1,11 +1,11 @@
--- The next seals in the order of customer, wallet and stretch, each with what its wallet is.
+-- The next seals in the order of customer, wallet and stretch, each with its wallet's currency and product.
 --
 -- $1 text customer of the last seal before
 -- $2 uuid its wallet
 -- $3 bigint number of its first entry
 -- $4 bigint the largest number of seals
 --
--- Returns the columns of the seal, and currency and product of the wallet, where it is there.
+-- Returns the columns of the seal, and the currency and product of the wallet, if it exists.
 SELECT s.customer_id, s.wallet_id, s.from_seq, s.to_seq, s.form, s.previous_hash, s.hash, s.key_id, s.signature,
        s.sealed_at, w.currency, w.product
 FROM (SELECT * FROM seals

@@ -1,4 +1,4 @@
--- What a customer's entries moved in a stretch of time: a sum for each wallet and kind. Consumption is left out,
+-- What a customer's entries moved in a period: a sum for each wallet and kind. Consumption is left out,
 -- because no index by time contains it.
 --
 -- $1 smallint[] kinds

@@ -1,4 +1,4 @@
--- A customer's wallets at both ends of a stretch of time: how many entries each had, and the figures of the last one.
+-- A customer's wallets at both ends of a period: how many entries each had, and the figures of the last one.
 -- Within a wallet time never runs backwards, so the last entry before a moment is found by binary search.
 --
 -- $1 text customer

@@ -1,10 +1,10 @@
--- What a payment brought to wallets without an order. A company's payment serves one customer; of several customers of
--- a bank transfer, which no company takes back, it is the last one.
+-- What a payment brought to wallets without an order. A company's payment serves one customer. A bank transfer can
+-- serve several, but no company takes it back: for it the last customer is returned.
 --
 -- $1 uuid payment
 --
--- Returns the customer, the product of the wallet that was credited last, the sum, what refunds in force and disputes
--- that take ask of it, and what the wallets owe for them; or no row.
+-- Returns the customer, the product of the wallet that was credited last, the sum, what refunds and charged disputes in
+-- force take from it, and what the wallets owe for them; or no row.
 WITH credits AS (
     SELECT a.customer_id, w.product, a.amount, a.n
     FROM payment_applications a

@@ -1,9 +1,9 @@
--- Notes how an attempt to deliver ended. A success ends the time of failures. A failure begins it, and disables the
--- endpoint if it is gone or has failed for too long.
+-- Notes how an attempt to deliver ended. A success ends the time of failures. A failure starts it, and disables the
+-- endpoint if the endpoint answered 410 or has failed for too long.
 --
 -- $1 uuid the endpoint
 -- $2 boolean whether the attempt succeeded
--- $3 boolean whether the endpoint says that it is gone
+-- $3 boolean whether the endpoint answered 410
 -- $4 timestamptz an endpoint that has failed since before this moment has failed for too long
 UPDATE webhook_endpoints
 SET failing_since = CASE WHEN $2 THEN NULL ELSE coalesce(failing_since, ledger_now()) END,

@@ -1,4 +1,5 @@
-//! What is broken behind the back of the rules about operators: bank transfers, bank accounts, one's own word.
+//! What is broken behind the back of the rules about operators: bank transfers, bank accounts, moves by one operator
+//! alone.
 
 use uuid::Uuid;
 

@@ -8,7 +8,7 @@ use crate::fixture::{
     BALANCE_ORDER, BANK_ORDER, DISPUTE, FIRST_GRANT, ORDER, PAYMENT, PENDING_ORDER, REFUND, TO_WALLET, TRANSFER, shown,
 };
 
-/// Numbers the entries anew, and computes every figure of them and of their wallets from their amounts and grants.
+/// Numbers the entries again, and computes every figure of them and of their wallets from their amounts and grants.
 const PUT_RIGHT: &str = "
     CREATE TEMP TABLE moved AS
     SELECT e.ctid AS place, e.customer_id, e.wallet_id, e.seq, e.granted, e.debt, row_number() OVER w AS n,

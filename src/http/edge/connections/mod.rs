@@ -2,9 +2,9 @@
 //! out.
 //!
 //! actix ends a connection whose first head comes slowly, and one that is idle between two requests. [`Connections`]
-//! also ends the others: later heads that come slowly, bodies of which nobody waits for the rest, and clients that do
-//! not read their answers. When as many connections are open as the process may have, it ends those that have made no
-//! progress for longest, and first of all those on which no caller has shown a valid token.
+//! also ends the others: later heads that come slowly, refused bodies whose rest still arrives, and clients that do not
+//! read their answers. When the process has as many connections as it may have, it ends those that have made no
+//! progress for longest, beginning with those on which no caller has sent a valid token.
 
 use std::collections::HashMap;
 use std::io;
@@ -29,7 +29,7 @@ pub struct Patience {
     pub head: Duration,
     /// Between two requests, or between two parts of a stream.
     pub idle: Duration,
-    /// From the moment when the client takes no more of an answer until it has taken all that is ready.
+    /// From the moment when the client stops reading an answer until it has read all that is ready.
     pub unread: Duration,
 }
 
@@ -40,7 +40,7 @@ const EVERY: Duration = Duration::from_millis(500);
 const LINGER: Duration = Duration::from_secs(1);
 /// A connection of this age has had the time to send a request. Younger ones are ended last.
 const SETTLED: Duration = Duration::from_secs(1);
-/// So long after a customer's request the next one may be on its way.
+/// For this long after a customer's request the next one may be on its way.
 const BUSY: Duration = Duration::from_secs(5);
 /// The most requests of one connection that may still run after their answers, because their deadlines passed.
 const TASKS: u32 = 64;
@@ -50,7 +50,7 @@ const TASKS: u32 = 64;
 pub struct Connections {
     most: usize,
     above: usize,
-    /// The closed connections whose requests still run, and that are waited for.
+    /// The closed connections whose requests still run, for which a shutdown waits.
     leaving: AtomicUsize,
     patience: Patience,
     open: Mutex<HashMap<u64, Arc<Connection>>>,
@@ -72,7 +72,7 @@ struct ConnectionState {
     since: Instant,
     /// Since when the client has not taken all the bytes that are ready.
     unread: Option<Instant>,
-    /// Whether a caller has shown a valid token on it.
+    /// Whether a caller has sent a valid token on it.
     is_known: bool,
     has_ended: bool,
     waker: Option<Waker>,
@@ -84,13 +84,13 @@ enum Phase {
     Waiting,
     /// A part of the next request's head has come.
     Head,
-    /// A request is read or carried out.
+    /// A request is being read or processed.
     Serving,
-    /// An answer was sent before the body of its request was read, and the rest of the body is thrown away.
+    /// An answer was sent before the body of its request was read, and the rest of the body is discarded.
     Closing,
 }
 
-/// Which connections are ended before which.
+/// The order in which connections are ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Stranger,
@@ -101,7 +101,7 @@ enum Rank {
 }
 
 impl Connections {
-    /// At most `most` connections are open at a time. `above` of them may be closed and still carry out requests.
+    /// At most `most` connections are open at a time. `above` more may be closed while their requests still run.
     #[must_use]
     pub fn new(most: usize, above: usize, patience: Patience) -> Arc<Self> {
         Arc::new(Self {
@@ -118,8 +118,8 @@ impl Connections {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a new connection. If there are too many, it ends others; if all others carry out requests of customers, it
-    /// ends this one.
+    /// Takes a new connection. If there are too many, it ends others; if all others are busy with requests of
+    /// customers, it ends this one.
     pub fn accept<T>(self: &Arc<Self>, stream: T) -> Watched<T> {
         let connection = Arc::new(Connection::new());
         let id = self.next.fetch_add(1, Ordering::Relaxed);
@@ -132,9 +132,9 @@ impl Connections {
         Watched { stream, connection, id, home: Arc::clone(self) }
     }
 
-    /// Waits for the requests of a closed connection, so that a shutdown waits for them. It does not wait when as many
-    /// closed connections as are allowed `above` the limit have requests left, because each of them would keep the
-    /// place of a connection: the work of clients that hang up goes on, and only a shutdown may cut it short.
+    /// Waits for the requests of a closed connection, so that a shutdown waits for them. It does not wait if `above`
+    /// closed connections already have running requests, because each of them would occupy the place of a connection.
+    /// The work for clients that disconnect goes on, and only a shutdown may cut it short.
     pub async fn see_off(&self, connection: &Connection) {
         if self.leaving.fetch_add(1, Ordering::Relaxed) < self.above {
             connection.settled().await;
@@ -162,7 +162,7 @@ impl Connections {
 }
 
 /// Ends connections until one more fits. A few more are ended than needed, so that a crowd of strangers does not make
-/// every new connection look at all others. Returns false when there is none to end.
+/// every new connection search all others. Returns false when there is none to end.
 fn make_room(open: &HashMap<u64, Arc<Connection>>, most: usize) -> bool {
     let now = Instant::now();
     let (mut alive, mut candidates) = (0_usize, Vec::new());
@@ -202,7 +202,7 @@ impl Connection {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A caller has shown a valid token, or a ticket that was made with one.
+    /// A caller has sent a valid token, or a ticket that was made with one.
     pub fn know(&self) {
         self.state().is_known = true;
     }
@@ -247,7 +247,7 @@ impl ConnectionState {
         phase || self.unread.is_some_and(|since| longer_than(since, patience.unread))
     }
 
-    /// `None` for a connection that is not ended to make room.
+    /// `None` for a connection that must not be ended to make room.
     fn rank(&self, now: Instant) -> Option<Rank> {
         let age = now.saturating_duration_since(self.since);
         match (self.is_known, self.phase) {
@@ -330,7 +330,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        // actix flushes when everything that it had was taken. A client that takes a little from time to time does not
+        // actix flushes once everything that it had was taken. So a client that takes a little from time to time cannot
         // keep the rest waiting for ever.
         this.look(context)?.unread = None;
         Pin::new(&mut this.stream).poll_flush(context)
@@ -341,7 +341,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     }
 }
 
-/// A request that is read or carried out. Its connection waits for the next one when this is dropped.
+/// A request that is being read or processed. Its connection waits for the next one when this is dropped.
 struct Serving {
     connection: Arc<Connection>,
     is_last: bool,

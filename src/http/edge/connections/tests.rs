@@ -107,7 +107,7 @@ async fn strangers_make_room_before_customers_and_the_oldest_first() {
     assert!(has_ended(&pairs[0].1) && !has_ended(&another));
     drop((pairs, newcomer, another));
 
-    // Only customers are left: an idle one makes room, a busy one never does.
+    // Only connections of customers are left: an idle one makes room, a busy one never does.
     customers[0].1.connection.state().enter(Phase::Serving);
     let more: Vec<_> = (0..2).map(|_| pair(&home)).collect();
     for (_, busy) in &more {

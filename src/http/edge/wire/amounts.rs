@@ -9,7 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::app::Problems;
 use crate::domain::money::{Currency, Money, format_amount, parse_plain_decimal};
 
-/// An amount that is not negative. It is not checked before it is read.
+/// An amount that is not negative. It is checked when it is read.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(transparent)]
 pub struct Amount(pub String);

@@ -1,4 +1,4 @@
-//! Texts of the audit log and of the search: who did something, what, and to what; and any name that money has.
+//! Texts of the audit log (actor, action, target) and of the search (any name of money).
 
 use std::borrow::Cow;
 

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::bonus::BonusUse;
 
-/// How often one customer gets the bonus of a tier: each time, once, or with the first top-up only.
+/// How often one customer gets the bonus of a tier: each time, once, or only with the first top-up.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = BonusUse)]

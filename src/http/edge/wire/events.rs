@@ -12,7 +12,7 @@ use crate::domain::event::{EventKind, FeedPosition};
 
 /// What an event reports.
 pub type EventType = Text<EventTypeForm>;
-/// Where a reader of the feed has come to.
+/// The position of a reader in the feed.
 pub type FeedCursor = Text<FeedCursorForm>;
 
 pub(super) fn forms() -> Vec<Inlined> {

@@ -239,7 +239,7 @@ impl Object for BankAccountObject {
     const KIND: IdKind = IdKind::BankAccount;
     const NAME: &'static str = "BankAccountId";
     const NOUN: &'static str = "a bank account";
-    /// The demo catalogue has this one.
+    /// This id is in the demo catalogue.
     const EXAMPLE: &'static str = "01930000000070008000000000000001";
 }
 

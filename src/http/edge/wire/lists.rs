@@ -1,4 +1,4 @@
-//! What every list takes: how many, and where to go on.
+//! The parameters of every list: the size of a page, and the place to continue.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::{Form, Inlined, Shape, Text, text};
 use crate::app::Error;
 use crate::domain::code::Code;
 
-/// Where a page ended. Only the list that made it can read it.
+/// The place where a page ended. Only the list that made the cursor can read it.
 pub type CursorText = Text<CursorForm>;
 
 pub(super) fn forms() -> Vec<Inlined> {
@@ -30,10 +30,10 @@ impl Form for CursorForm {
 
     fn shape() -> Shape {
         Shape {
-            // A place among sums by labels contains the labels: three of 100 characters each.
+            // A cursor in sums by labels contains the labels: up to three of 100 characters.
             max_length: 2_048,
             example: Cow::Borrowed("WyI5ZjM1IiwiLi4uIl0"),
-            null: Some("Where the next page begins: send it as `cursor`. Null on the last page."),
+            null: Some("The place where the next page begins: send it as `cursor`. Null on the last page."),
             ..Shape::default()
         }
     }

@@ -1,4 +1,4 @@
-//! What callers attach: metadata to usage, holds, orders, transfers and grants, and to the last three a reference too.
+//! What callers attach: metadata to usage, holds, orders, transfers and grants; to the last three also a reference.
 
 use std::collections::BTreeMap;
 
@@ -52,8 +52,8 @@ impl PartialSchema for Metadata {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .description(Some(
-                "Your own texts by name: up to 2,048 bytes of JSON. The service stores them, and sums usage by those \
-                 that the operator has named.",
+                "Your own texts by name: up to 2,048 bytes of JSON. The service stores them, and sums usage by the \
+                 names that its operator has chosen.",
             ))
             .additional_properties(Some(ObjectBuilder::new().schema_type(Type::String)))
             .into()

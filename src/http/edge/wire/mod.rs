@@ -1,11 +1,11 @@
 //! The texts of the API: each kind states its form (for the document) and its rule (for requests) in one place.
 //!
 //! A body declares a field as `currency: CurrencyCode`. The handler reads it with
-//! `asked.currency.read(&mut problems, "/currency")`, which returns the domain's value, or notes the field and the
-//! rule that the text breaks. An answer is written with `CurrencyCode::of(currency)`.
+//! `asked.currency.read(&mut problems, "/currency")`, which returns the domain's value, or adds a problem with the
+//! field and the broken rule. An answer is written with `CurrencyCode::of(currency)`.
 //!
-//! The derive macros refer to the schema of such a type by its name. `openapi::finish` puts the schema itself in that
-//! place, because generators would make a class of each text.
+//! The derive macros refer to the schema of such a type by its name. `openapi::finish` replaces the reference by the
+//! schema itself, because generators would make a class of each text.
 
 pub mod amounts;
 pub mod audit;
@@ -74,7 +74,7 @@ pub struct Shape {
     pub min_length: Option<usize>,
     pub max_length: usize,
     pub example: Cow<'static, str>,
-    /// The values of today, where the text is one of a list that may grow.
+    /// The current values, if the text is one of a list that may grow.
     pub known: Vec<&'static str>,
     /// Whether the text tells of something unusual: where it may be null, examples show null.
     pub is_exception: bool,
@@ -82,7 +82,7 @@ pub struct Shape {
     pub null: Option<&'static str>,
 }
 
-/// A kind of text. It is only a name in the types; there are no values of it.
+/// A kind of text. It is only a name in the types and has no values.
 pub trait Form {
     /// The name by which the derive macros refer to the schema.
     const NAME: &'static str;
@@ -92,7 +92,7 @@ pub trait Form {
 
 /// A kind of text that requests contain, with the rule that it follows.
 pub trait TextRule: Form {
-    /// What the text stands for.
+    /// The value that the text means.
     type Value;
 
     /// Reads the text.
@@ -101,7 +101,7 @@ pub trait TextRule: Form {
     /// [`BrokenRule`] when the text does not follow the rule.
     fn parse(text: &str) -> Result<Self::Value, BrokenRule>;
 
-    /// Whether the text counts as absent where the field is optional.
+    /// Whether the text counts as absent if the field is optional.
     fn is_absent(_text: &str) -> bool {
         false
     }
@@ -127,7 +127,7 @@ impl BrokenRule {
     }
 }
 
-/// A text of one kind, as a request or an answer contains it. It is not checked before it is read.
+/// A text of one kind, as a request or an answer contains it. It is checked when it is read.
 pub struct Text<F>(String, PhantomData<fn() -> F>);
 
 impl<F> Text<F> {
@@ -229,7 +229,7 @@ impl<F: Form> ToSchema for Text<F> {
     }
 }
 
-/// Where the document has the values of today of a list that may grow.
+/// The place of an open list's current values in the document.
 pub const KNOWN_VALUES: &str = "x-extensible-enum";
 
 /// A schema that the document shows in place of a reference to it.
@@ -255,7 +255,7 @@ fn text<F: Form>() -> Inlined {
     Inlined { name: F::NAME, schema, is_exception: shape.is_exception, null: shape.null }
 }
 
-/// Every schema of this module. The document contains them in place, instead of references to them.
+/// Every schema of this module. The document contains the schemas themselves, instead of references to them.
 #[must_use]
 pub fn inlined() -> Vec<Inlined> {
     let mut all = names::forms();

@@ -19,7 +19,7 @@ pub type CustomerIdText = Text<Customer>;
 pub type CurrencyCode = Text<CurrencyForm>;
 /// A product, where absent or null means the main wallet.
 pub type ProductCode = Text<ProductForm>;
-/// A product, where the empty text means the main wallet.
+/// A product; the empty text means the main wallet.
 pub type ProductFilter = Text<ProductFilterForm>;
 /// The caller's own id of a usage, a hold or a reversal.
 pub type DedupeId = Text<DedupeIdForm>;

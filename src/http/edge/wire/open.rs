@@ -1,5 +1,5 @@
-//! Texts of answers with one of the values of a list that may grow. The document names the values of today, and says
-//! that a client must take others.
+//! Texts of answers with one of the values of a list that may grow. The document names the current values, and says
+//! that a client must accept others.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -16,7 +16,7 @@ use crate::domain::payout::MissingDetails;
 use crate::domain::search;
 use crate::domain::webhook::DisabledBecause;
 
-/// Why an order is stuck, or ended as it did.
+/// Why an order is stuck, or why it ended.
 pub type OrderReasonCode = Text<OpenForm<OrderReasons>>;
 /// Who pays the fees of the banks for a transfer.
 pub type BankFeesCode = Text<OpenForm<BankFeesPayers>>;
@@ -26,13 +26,13 @@ pub type OrderEventName = Text<OpenForm<OrderEvents>>;
 pub type ChannelReasonCode = Text<OpenForm<ChannelReasons>>;
 /// Why an order has no bonus, although a tier fits it.
 pub type BonusReasonCode = Text<OpenForm<BonusReasons>>;
-/// What kind of thing a reference names.
+/// The kind of object that a reference names.
 pub type ReferenceType = Text<OpenForm<ReferenceTypes>>;
 /// What an entry records.
 pub type EntryKindName = Text<OpenForm<EntryKinds>>;
-/// A payment company, or what stands in its place.
+/// A payment company, or what takes its place.
 pub type ProviderCode = Text<OpenForm<Providers>>;
-/// What a text of a search matched.
+/// The field that a text of a search matched.
 pub type SearchMatch = Text<OpenForm<SearchMatches>>;
 /// What the closing of an account waits for.
 pub type ClosingWaitName = Text<OpenForm<ClosingWaits>>;
@@ -59,12 +59,12 @@ pub(super) fn forms() -> Vec<Inlined> {
 pub trait OpenList {
     /// The name by which the derive macros refer to the schema.
     const NAME: &'static str;
-    /// What the text says, where a field has no description of its own.
+    /// The meaning of the text, if a field has no description of its own.
     const MEANING: &'static str;
     /// Whether a value tells of something unusual.
     const IS_EXCEPTION: bool = false;
 
-    /// The values of today; the first one is the example.
+    /// The current values; the first one is the example.
     fn values() -> Vec<&'static str>;
 }
 
@@ -157,7 +157,7 @@ pub enum ReferenceTypes {}
 
 impl OpenList for ReferenceTypes {
     const NAME: &'static str = "ReferenceType";
-    const MEANING: &'static str = "What kind of thing the reference names.";
+    const MEANING: &'static str = "The kind of object that the reference names.";
 
     fn values() -> Vec<&'static str> {
         account_flow::reference_types().collect()

@@ -1,4 +1,4 @@
-//! Texts of papers: their numbers, and where the state's invoice is.
+//! Texts of papers: their numbers, and the address of the state's invoice.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::domain::paper::PaperNumber;
 pub type PaperNumberText = Text<PaperNumberForm>;
 /// The number of the state's invoice.
 pub type EInvoiceNumber = Text<EInvoiceNumberForm>;
-/// Where the file of the state's invoice is.
+/// The address of the file of the state's invoice.
 pub type EInvoiceUrl = Text<EInvoiceUrlForm>;
 
 pub(super) fn forms() -> Vec<Inlined> {
@@ -79,7 +79,7 @@ impl Form for EInvoiceUrlForm {
 
     fn shape() -> Shape {
         Shape {
-            description: Some("Where the file of the state's invoice is."),
+            description: Some("The address of the file of the state's invoice."),
             max_length: 2048,
             example: Cow::Borrowed("https://invoices.example.com/1C26TAA-00000042.pdf"),
             ..Shape::default()

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::{CountryCode, PercentText};
 use crate::domain::tax;
 
-/// When credit is taxed: when it is bought, or never, because its use is taxed.
+/// When credit is taxed: at its purchase, or never, because its use is taxed.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaxedAtName {
@@ -36,7 +36,7 @@ impl From<TaxedAtName> for tax::TaxedAt {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AppliedTax {
     seller_country: CountryCode,
-    /// The customer's country; null if the rule is for every country without one of its own.
+    /// The customer's country; null if the rule is for all countries without a rule of their own.
     customer_country: Option<CountryCode>,
     /// Whether the rule is for businesses whose tax id was verified.
     business: bool,

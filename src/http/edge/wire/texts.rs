@@ -20,11 +20,11 @@ pub type BankTransactionId = Text<Line<BankTransactionLine>>;
 pub type EndpointDescription = Text<Line<EndpointDescriptionLine>>;
 /// What an API key is for.
 pub type ApiKeyDescription = Text<Line<ApiKeyDescriptionLine>>;
-/// Where webhooks go.
+/// The address that webhooks go to.
 pub type WebhookUrl = Text<Line<WebhookUrlLine>>;
-/// A quote, which nobody but the service reads.
+/// A quote. Only the service can read it.
 pub type QuoteId = Text<QuoteForm>;
-/// A caller's own name of an order, a transfer or a grant.
+/// A caller's own name for an order, a transfer or a grant.
 pub type ClientReference = Text<Line<ClientReferenceLine>>;
 pub type RemitterName = Text<Line<RemitterNameLine>>;
 pub type RemitterBank = Text<Line<RemitterBankLine>>;
@@ -90,7 +90,7 @@ impl<W: Written> TextRule for Line<W> {
     }
 }
 
-/// The rule that was noted.
+/// The broken rule that was added.
 fn first(problems: Problems) -> BrokenRule {
     let noted = match problems.into_error() {
         Error::Invalid(errors) => errors.into_iter().next(),

@@ -60,7 +60,7 @@ impl From<AccountFlowType> for FlowType {
 /// One movement of one wallet.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AccountFlow {
-    /// The wallet's id and the flow's place in the wallet.
+    /// The wallet's id, and the flow's number in the wallet.
     id: FlowIdText,
     #[serde(rename = "type")]
     kind: AccountFlowType,
@@ -74,11 +74,11 @@ pub struct AccountFlow {
     #[schema(max_length = 200, example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
     reference: Option<String>,
     reference_type: Option<ReferenceType>,
-    /// How the order was paid that the reference names; null for other things, and outside of lists.
+    /// The channel of the order that the reference names; null for other objects, and outside lists.
     channel: Option<PaymentChannel>,
-    /// The short code of the order that the reference names, as people know it; null for other things.
+    /// The reference code of the order that the reference names, for people; null for other objects.
     order_reference: Option<ReferenceCode>,
-    /// The other wallet of a transfer; null for other things, and outside of lists.
+    /// The other wallet of a transfer; null for other objects, and outside lists.
     other_wallet: Option<OtherWallet>,
     description: Option<Description>,
     /// The caller's own reference of the order, transfer or grant that the reference names. Only lists contain it.
@@ -86,7 +86,7 @@ pub struct AccountFlow {
     /// What the caller attached to the usage, or (in lists) to the order, transfer or grant that the reference names.
     #[schema(value_type = Option<Metadata>)]
     metadata: Option<Value>,
-    /// When the usage happened, as the platform said; null where it said nothing.
+    /// When the usage happened, as the platform stated; null if it stated nothing.
     occurred_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
 }

@@ -146,10 +146,10 @@ fn filter(caller: &Caller, query: ExportQuery) -> Result<FlowFilter, Error> {
 
 /// Export account flows
 ///
-/// The flows of `GET /v1/account-flows` as CSV, newest first, however many they are. The export ends at the moment up
-/// to which all flows are known; it contains each flow before that once. When the service fails in the middle, the
-/// answer breaks off without the end of its last chunk, so that clients see an error. A description that looks like a
-/// formula gets an apostrophe in front.
+/// All flows of `GET /v1/account-flows` as CSV, newest first. The export ends at the moment up
+/// to which all flows are known; it contains each earlier flow once. If the service fails in the middle, the answer
+/// breaks off without the end of its last chunk, so that clients see an error. A description that looks like a formula
+/// gets an apostrophe in front.
 #[utoipa::path(
     tag = "account-flows",
     operation_id = "exportAccountFlows",

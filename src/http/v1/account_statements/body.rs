@@ -20,8 +20,8 @@ pub struct AccountStatement {
     time_zone: String,
     /// The first moment of the month.
     from: DateTime<Utc>,
-    /// The end of the statement: every flow before this moment is in it. It is the end of the month; of a month that is
-    /// not over, it is the moment up to which all flows are known.
+    /// The end of the statement: every flow before this moment is in it. It is the end of the month; for a month that
+    /// is not over, it is the moment up to which all flows are known.
     to: DateTime<Utc>,
     /// Whether the statement covers the whole month. Then it never changes.
     complete: bool,
@@ -34,7 +34,8 @@ pub struct AccountStatement {
 pub struct CurrencyStatement {
     currency: CurrencyCode,
     opening: Standing,
-    /// One line for each type of flow that occurred. Transfers between the customer's wallets stand in both directions.
+    /// One line for each type of flow that occurred. Transfers between the customer's wallets are listed in both
+    /// directions.
     #[schema(max_items = 8)]
     movements: Vec<StatementMovement>,
     closing: Standing,
@@ -135,20 +136,20 @@ impl From<&statement::Movement> for StatementMovement {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PastBalanceList {
     pub customer_id: CustomerIdText,
-    /// The moment that was asked for.
+    /// The requested moment.
     pub at: DateTime<Utc>,
     /// The wallets that had a movement by then, by currency; the main wallet first.
     #[schema(max_items = 1000)]
     pub balances: Vec<PastBalance>,
 }
 
-/// What one wallet had at a moment of the past. What holds reserved then is part of it.
+/// What one wallet had at a moment of the past, including what holds reserved then.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PastBalance {
     wallet_id: WalletId,
     currency: CurrencyCode,
     product: Option<ProductCode>,
-    /// paid + granted − debt. Credit that had expired is no part of it, though it may have been written off later.
+    /// paid + granted − debt. Credit that had expired is not included, even if it was written off later.
     total: SignedAmount,
     /// Money that was topped up.
     paid: SignedAmount,

@@ -126,8 +126,8 @@ fn write_wallet(sheet: &mut Sheet, customer: &CustomerId, month: &str, wallet: &
 #[into_params(parameter_in = Query)]
 struct PastBalancesQuery {
     customer_id: Option<CustomerIdText>,
-    /// The moment. It must lie so far back that no entry of it can still be added: a moment ago is enough, unless a
-    /// booking takes long just now.
+    /// The moment. It must be so far back that no entry of that moment can still be added: a moment ago is enough,
+    /// unless a booking takes unusually long.
     #[serde(deserialize_with = "times::required_moment")]
     #[param(example = "2026-11-21T09:00:00Z")]
     at: DateTime<Utc>,
@@ -138,7 +138,7 @@ struct PastBalancesQuery {
 /// List past balances
 ///
 /// What the customer's wallets had at a moment of the past, by the last flow at or before it. Promotional credit counts
-/// as expired from the second of its expiry. What holds reserved then is part of the figures.
+/// as expired from the second of its expiry. The figures include what holds reserved then.
 #[utoipa::path(
     tag = "balances",
     operation_id = "listPastBalances",

@@ -44,12 +44,12 @@ pub struct CreateAdjustment {
     amount: Amount,
     /// Why it is corrected. The customer reads it in the account flows.
     reason: Reason,
-    /// `down` only: take more than the wallet has. The rest becomes its debt, which the next money repays.
+    /// `down` only: whether to take more than the wallet has. The rest becomes its debt, which the next money repays.
     #[serde(default)]
     allow_debt: bool,
 }
 
-/// Where an adjustment stands.
+/// The status of an adjustment.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AdjustmentStatus {
@@ -72,7 +72,7 @@ pub struct Adjustment {
     allow_debt: bool,
     proposed_by: Actor,
     created_at: DateTime<Utc>,
-    /// The second operator; null where none was needed, or none has approved.
+    /// The second operator; null if none was needed, or none has approved.
     approved_by: Option<Actor>,
     /// When it was booked; null until then.
     booked_at: Option<DateTime<Utc>>,
@@ -181,7 +181,7 @@ pub async fn create_adjustment(
 struct AdjustmentsQuery {
     /// Only adjustments of this customer.
     customer_id: Option<CustomerIdText>,
-    /// `true`: only those that wait for a second operator.
+    /// `true`: only proposals that wait for a second operator.
     #[serde(default)]
     awaiting_second_approval: bool,
     cursor: Option<CursorText>,

@@ -176,7 +176,7 @@ pub async fn admin_activate_agreement(
     path: web::Path<AgreementPath>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    // Nothing is published under another text, and PostgreSQL cannot even look for one with NUL.
+    // No version has such a name, and PostgreSQL cannot even search for a text with NUL.
     let version = path.version.named().ok_or(Error::NotFound("agreement"))?;
     let active = agreements::activate(&app, &caller, &version).await?;
     let languages = agreements::languages(&app, &version).await?;

@@ -49,7 +49,7 @@ impl From<Permission> for OperatorPermission {
     }
 }
 
-/// The key that you want.
+/// A request for a key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -58,11 +58,12 @@ impl From<Permission> for OperatorPermission {
 pub struct CreateApiKey {
     /// What it is for.
     description: ApiKeyDescription,
-    /// What it opens: nothing that you may not do yourself. An operator names at least one; a service has none.
+    /// What the key permits: nothing that you may not do yourself. An operator names at least one permission; a service
+    /// has none.
     #[serde(default)]
     #[schema(max_items = 4)]
     permissions: Vec<OperatorPermission>,
-    /// How many days it lives: at most 90, if the installation sets no other limit.
+    /// For how many days the key is valid: at most 90, if the installation sets no other limit.
     #[schema(minimum = 1, maximum = 3650, example = 30)]
     expires_in_days: u16,
 }
@@ -89,11 +90,11 @@ pub struct ApiKey {
     id: ApiKeyId,
     /// Whom it acts as.
     owner: Actor,
-    /// How it begins, which tells keys apart.
+    /// The beginning of the key, which distinguishes keys.
     #[schema(max_length = 32, example = "tk_test_4f9c01")]
     hint: String,
     description: ApiKeyDescription,
-    /// What it opens; a key of a service needs none.
+    /// What the key permits; a key of a service needs no permissions.
     #[schema(max_items = 4)]
     permissions: Vec<OperatorPermission>,
     /// Who made it: its owner, or `system` for the command line.
@@ -109,7 +110,7 @@ pub struct ApiKey {
     /// The address from which it was used last.
     #[schema(max_length = 64, example = "203.0.113.7")]
     last_used_from: Option<String>,
-    /// The key itself. You see it this once; afterwards it is null.
+    /// The key itself. It is shown only once; afterwards it is null.
     #[schema(
         max_length = 100,
         example = "tk_test_4f9c01d2e8a7b3654f9c01d2e8a7b3654f9c01d2e8a7b3654f9c01d2e8a7b365e0c1f2a3"
@@ -161,9 +162,9 @@ pub struct ApiKeyPage {
 
 /// Make an API key
 ///
-/// Makes a key for yourself: send it like a token, as `Authorization: Bearer tk_…`. It acts as you, so where two
-/// operators are needed, you and your keys are one. It opens nothing that you may not do yourself, and a key makes no
-/// further keys (403 `made_with_key`). You see it this once. Nobody may have more than 20 keys that can be used.
+/// Makes a key for yourself: send it like a token, as `Authorization: Bearer tk_…`. It acts as you: if two operators
+/// are needed, you and your keys count as one. It permits nothing that you may not do yourself, and a key cannot create
+/// further keys (403 `made_with_key`). It is shown only once. Nobody may have more than 20 valid keys.
 #[utoipa::path(
     tag = "api-keys",
     operation_id = "adminCreateApiKey",
@@ -233,7 +234,7 @@ struct KeyPath {
 ///
 /// Ends a key: one of your own, or anybody's with the permission `admin`. Every process of the service refuses it
 /// within five seconds, streams that it opened end, and webhook endpoints that it made or changed last are paused until
-/// their owner enables them. One that is revoked stays so.
+/// their owner enables them. A revoked key stays revoked.
 #[utoipa::path(
     tag = "api-keys",
     operation_id = "adminRevokeApiKey",

@@ -27,11 +27,11 @@ pub struct AuditLogEntry {
     actor: Actor,
     /// The API key that the actor acted with; null for a token.
     api_key_id: Option<ApiKeyId>,
-    /// What was done: a noun and a verb. This list may grow: a client must take a value that it does not know.
+    /// What was done: a noun and a verb. This list may grow: a client must accept a value that it does not know.
     action: AuditAction,
     /// What it was done to.
     target: AuditTarget,
-    /// Whose money or data it concerns; null if it is nobody's.
+    /// The customer whose money or data it concerns; null if it concerns no customer.
     customer_id: Option<CustomerIdText>,
     /// Why, in the words of who did it.
     #[schema(max_length = 2000, example = "the customer asked for it")]
@@ -81,13 +81,13 @@ impl From<&crate::domain::audit::AuditEntry> for AuditLogEntry {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct AuditLogQuery {
-    /// Only what this caller did.
+    /// Only actions of this caller.
     actor: Option<Actor>,
     /// Only this action.
     action: Option<AuditAction>,
-    /// Only what was done to this: the history of one object.
+    /// Only actions on this target: the history of one object.
     target: Option<AuditTarget>,
-    /// Only what concerns this customer.
+    /// Only entries that concern this customer.
     customer_id: Option<CustomerIdText>,
     #[serde(default, deserialize_with = "times::moment")]
     created_from: Option<DateTime<Utc>>,

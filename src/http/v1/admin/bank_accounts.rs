@@ -54,7 +54,7 @@ pub struct BankAccount {
     #[schema(minimum = 0, example = 1)]
     version: i64,
     updated_at: DateTime<Utc>,
-    /// Who changed it last. The audit log has its history, under its `target`.
+    /// Who changed it last. The audit log has its history.
     updated_by: Actor,
 }
 
@@ -111,7 +111,7 @@ pub struct BankAccountRequest {
     active: bool,
 }
 
-/// Where a change stands.
+/// The status of a change.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BankAccountChangeStatus {
@@ -229,8 +229,8 @@ pub async fn admin_list_bank_accounts(_: AsOperator, app: web::Data<App>) -> Res
 /// Add a bank account
 ///
 /// Adds an account. If one with the same number and currency exists, the call is refused with 409
-/// `bank_account_exists`. Where a threshold of second operators is set, the account is only proposed (202) until
-/// another operator approves it.
+/// `bank_account_exists`. If a threshold of second operators is set, the account is only proposed (202) until another
+/// operator approves it.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminCreateBankAccount",
@@ -262,11 +262,11 @@ struct BankAccountPath {
 /// Change a bank account
 ///
 /// Replaces the version that `If-Match` names. Without `If-Match` the call fails with 428 `if_match_required`; if the
-/// account has changed since, it fails with 412. The currency cannot change. Where a threshold of second operators is
+/// account has changed since then, it fails with 412. The currency cannot change. If a threshold of second operators is
 /// set, the change is only proposed (202) until another operator approves it.
 ///
-/// The version before is closed: open orders that show it say `bank_account_closed`, and their payers are offered the
-/// account of now when they ask for it.
+/// The version before is closed: open orders that show it say `bank_account_closed`, and their payers get the current
+/// account when they ask for it.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminUpdateBankAccount",
@@ -322,8 +322,8 @@ impl BankAccountChangePath {
 
 /// Approve a change of a bank account
 ///
-/// Makes the change. The operator who proposed it cannot approve it. If the account has changed since, the call fails
-/// with 412.
+/// Makes the change. The operator who proposed it cannot approve it. If the account has changed since then, the call
+/// fails with 412.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminApproveBankAccountChange",

@@ -1,4 +1,4 @@
-//! `/v1/admin/bank-transactions`: what truly arrived by a line of the bank's statement.
+//! `/v1/admin/bank-transactions`: how much a line of the bank's statement truly brought.
 
 use actix_web::{HttpResponse, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -24,13 +24,13 @@ pub struct BankTransaction {
     /// The bank's id as an operator wrote it.
     bank_transaction_id: BankTransactionId,
     currency: CurrencyCode,
-    /// All that arrived; 0 for a transfer that never came.
+    /// The whole amount that arrived; 0 for a transfer that never came.
     amount: Amount,
     /// The part that serves orders or wallets.
     applied_amount: Amount,
     /// The part that serves nothing.
     unapplied_amount: Amount,
-    /// What went back of the part that served nothing. The three are the amount.
+    /// The part that served nothing and went back. The three parts add up to the amount.
     returned_amount: Amount,
     received_on: NaiveDate,
     remitter_name: Option<RemitterName>,
@@ -90,8 +90,8 @@ struct BankTransactionsQuery {
 
 /// Find a bank transfer
 ///
-/// Which orders does a line of the bank's statement serve, and what is left of it? The answer has the lines that are on
-/// record with this id, of all our accounts.
+/// Shows which orders a line of the bank's statement serves, and how much of it is left. The answer has the recorded
+/// lines with this id, of all our accounts.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "adminFindBankTransactions",
@@ -114,7 +114,7 @@ pub async fn find_bank_transactions(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 struct BankTransactionPath {
-    /// The id of the payment that stands for the transfer.
+    /// The id of the transfer's payment.
     payment_id: PaymentIdText,
 }
 
@@ -123,7 +123,7 @@ struct BankTransactionPath {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"amount": "90.00", "reason": "900 was a typing mistake"}))]
 pub struct RestateBankTransaction {
-    /// All that arrived by the transfer: at least what is used of it. 0 if it never came.
+    /// The whole amount of the transfer: at least what is used of it. 0 if it never came.
     amount: Amount,
     reason: Reason,
 }

@@ -1,4 +1,4 @@
-//! `/v1/admin/bonus-tiers`: who tops up so much gets so much on top.
+//! `/v1/admin/bonus-tiers`: bonuses for top-ups of a certain amount.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, post, put, web};
@@ -31,12 +31,12 @@ pub struct AdminBonusTier {
     currency: CurrencyCode,
     /// The product; null for the main wallet, and for every product without tiers of its own.
     product: Option<ProductCode>,
-    /// An order over this amount or more gets the bonus.
+    /// An order of this amount or more gets the bonus.
     from_amount: Amount,
     bonus: Amount,
     #[serde(rename = "use")]
     used: BonusUseName,
-    /// After so many days what is left of the bonus expires; null: never.
+    /// After this many days what is left of the bonus expires; null: never.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     expires_after_days: Option<i32>,
     active: bool,
@@ -75,13 +75,13 @@ pub struct CreateBonusTier {
     currency: CurrencyCode,
     /// The product; null or absent for the main wallet, and for every product without tiers of its own.
     product: Option<ProductCode>,
-    /// An order over this amount or more gets the bonus.
+    /// An order of this amount or more gets the bonus.
     from_amount: Amount,
     /// The bonus, at most `from_amount`.
     bonus: Amount,
     #[serde(rename = "use")]
     used: BonusUseName,
-    /// After so many days what is left of the bonus expires; null or absent: never.
+    /// After this many days what is left of the bonus expires; null or absent: never.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     expires_after_days: Option<i32>,
     active: bool,
@@ -94,13 +94,13 @@ pub struct CreateBonusTier {
 pub struct SaveBonusTier {
     /// The product; null or absent for the main wallet, and for every product without tiers of its own.
     product: Option<ProductCode>,
-    /// An order over this amount or more gets the bonus.
+    /// An order of this amount or more gets the bonus.
     from_amount: Amount,
     /// The bonus, at most `from_amount`.
     bonus: Amount,
     #[serde(rename = "use")]
     used: BonusUseName,
-    /// After so many days what is left of the bonus expires; null or absent: never.
+    /// After this many days what is left of the bonus expires; null or absent: never.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     expires_after_days: Option<i32>,
     active: bool,
@@ -150,7 +150,7 @@ pub async fn admin_list_bonus_tiers(_: AsOperator, app: web::Data<App>) -> Resul
 
 /// Create a bonus tier
 ///
-/// An order gets the bonus of the best active tier that fits it, or the channel's `bonus_percent` where that is more.
+/// An order gets the bonus of the best active tier that fits it, or the channel's `bonus_percent` if that is more.
 /// Orders keep the bonus with which they were created.
 #[utoipa::path(
     tag = "admin-catalogue",
@@ -180,7 +180,7 @@ struct BonusTierPath {
 /// Replace a bonus tier
 ///
 /// The call replaces the version that `If-Match` names. It fails with 428 `if_match_required` if `If-Match` is missing,
-/// and with 412 if the tier has changed since.
+/// and with 412 if the tier has changed since then.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminReplaceBonusTier",

@@ -1,4 +1,4 @@
-//! `/v1/admin/customers`: the list of customers, and everything of one.
+//! `/v1/admin/customers`: the list of customers, and everything about one.
 
 use std::collections::HashMap;
 
@@ -65,7 +65,7 @@ pub struct CustomerProfile {
     tax_id_verified_at: Option<DateTime<Utc>>,
     /// Who verified it, or stored the answer of the checker.
     tax_id_verified_by: Option<Actor>,
-    /// The checker whose answer that rests on; null where an operator has looked.
+    /// The checker that gave the answer; null if an operator verified it.
     #[schema(max_length = 50, example = "VIES")]
     tax_id_checker: Option<String>,
     tax_id_checked_at: Option<DateTime<Utc>>,
@@ -74,7 +74,7 @@ pub struct CustomerProfile {
     tax_id_consultation: Option<String>,
 }
 
-// Personal data must not get into logs.
+// Personal data must not appear in logs.
 impl std::fmt::Debug for CustomerProfile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CustomerProfile").finish_non_exhaustive()
@@ -139,7 +139,7 @@ impl From<ListedCustomer> for ListedCustomerBody {
     }
 }
 
-/// A freeze that stands.
+/// A freeze that has not ended.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CustomerFreeze {
     /// The wallet; null for all wallets of the customer.
@@ -216,7 +216,7 @@ impl From<GuardedWallet> for CustomerGuard {
     }
 }
 
-/// Everything of one customer.
+/// Everything about one customer.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Customer {
     customer_id: CustomerIdText,
@@ -227,13 +227,13 @@ pub struct Customer {
     /// Taken-back money that is claimed from the customer, one sum for each currency.
     #[schema(max_items = 200)]
     taken_back_debt: Vec<TakenBackDebt>,
-    /// The freezes that have not ended; none: the customer is not frozen.
+    /// The freezes that have not ended. Empty: nothing is frozen.
     #[schema(max_items = 1000)]
     freezes: Vec<CustomerFreeze>,
     /// The orders that wait for money, newest first, up to 50.
     #[schema(max_items = 50)]
     open_orders: Vec<TopUpOrder>,
-    /// The open holds, up to 50. Those that end first come first.
+    /// The open holds, up to 50, the earliest expiry first.
     #[schema(max_items = 50)]
     open_holds: Vec<CustomerHold>,
     /// The grants of which something is left, newest first, up to 50.
@@ -271,7 +271,7 @@ struct CustomersQuery {
 
 /// List customers
 ///
-/// Everybody who has a wallet, a billing profile or an order, in the order of the ids.
+/// All customers with a wallet, a billing profile or an order, in the order of their ids.
 #[utoipa::path(
     tag = "admin-customers",
     operation_id = "adminListCustomers",
@@ -301,8 +301,8 @@ pub async fn list_customers(
 
 /// Show a customer
 ///
-/// Everything of one customer: profile, balances, freezes, what is owed, open orders and holds, grants, caps, and the
-/// last movements.
+/// Everything about one customer: profile, balances, freezes, what is owed, open orders and holds, grants, caps, and
+/// the last movements.
 #[utoipa::path(
     tag = "admin-customers",
     operation_id = "adminGetCustomer",

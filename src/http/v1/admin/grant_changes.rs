@@ -1,5 +1,4 @@
-//! `/v1/admin/grants/{grant_id}/revoke` and `…/expiry`, `/v1/admin/grant-changes`: operators change when given credit
-//! ends.
+//! `/v1/admin/grants/{grant_id}/revoke` and `…/expiry`, `/v1/admin/grant-changes`: operators change when a grant ends.
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use chrono::{DateTime, SubsecRound, Utc};
@@ -46,13 +45,13 @@ pub struct ChangeGrantExpiry {
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantChangeKind {
-    /// What is left of it expires when the change is made.
+    /// What is left of the grant expires when the change takes effect.
     Revocation,
-    /// It expires at another moment, or never.
+    /// The grant expires at another moment, or never.
     Expiry,
 }
 
-/// Where a change of a grant stands.
+/// The status of a change of a grant.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantChangeStatus {
@@ -70,9 +69,9 @@ pub struct GrantChange {
     customer_id: CustomerIdText,
     grant_id: GrantId,
     currency: CurrencyCode,
-    /// What was left of the grant when the change was asked for, including what holds reserve of it.
+    /// What was left of the grant when the change was requested, including what holds reserve of it.
     amount: Amount,
-    /// When the grant expires by it; null: never. For a revocation, null until it is made.
+    /// When the grant expires after the change; null: never. For a revocation, null until it takes effect.
     expires_at: Option<DateTime<Utc>>,
     reason: Reason,
     proposed_by: Actor,
@@ -144,8 +143,8 @@ struct ChangedGrantPath {
 /// Revoke a grant
 ///
 /// What is left of the grant expires at once. What open holds reserve of it can still be captured. Above the threshold
-/// it is only proposed (202) until a second operator approves it; it counts for all that is left. Repeating it changes
-/// nothing.
+/// it is only proposed (202) until a second operator approves it. All that is left of the grant counts towards the
+/// threshold. Repeating it changes nothing.
 #[utoipa::path(
     tag = "grants",
     operation_id = "adminRevokeGrant",
@@ -176,8 +175,9 @@ pub async fn revoke_grant(
 
 /// Change when a grant expires
 ///
-/// Moves the expiry of a grant of which something is left and whose time is not over. Above the threshold it is only
-/// proposed (202) until a second operator approves it; sooner or later, it counts for all that is left.
+/// Moves the expiry of a grant that has not expired and of which something is left. Above the threshold the change is
+/// only proposed (202) until a second operator approves it. All that is left of the grant counts towards the threshold,
+/// whether the expiry moves to an earlier or a later time.
 #[utoipa::path(
     tag = "grants",
     operation_id = "adminChangeGrantExpiry",
@@ -202,7 +202,7 @@ pub async fn change_grant_expiry(
     let mut problems = Problems::new();
     let reason = body.value.reason.read(&mut problems, "/reason");
     let reason = problems.into_result(reason)?;
-    // The database keeps microseconds. A repetition must find the same moment.
+    // The database keeps microseconds, and a repetition must find the same moment.
     let new_end = NewEnd::Moved(body.value.expires_at.map(|at| at.trunc_subsecs(6)));
     let id = path.grant_id.named();
     Ok(answer(&grant_changes::change(&app, &caller, &customer, id, new_end, &reason).await?))

@@ -1,4 +1,4 @@
-//! `/v1/admin/grants` and `/v1/admin/grant-proposals`: credit that was given, or waits for a second operator.
+//! `/v1/admin/grants` and `/v1/admin/grant-proposals`: grants that were given, or wait for a second operator.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -133,7 +133,7 @@ struct ExpiringGrantsQuery {
 
 /// List grants by expiry
 ///
-/// The grants of all customers that expire and of which something is left. Those that expire first come first.
+/// The grants of all customers that expire and of which something is left, the earliest expiry first.
 #[utoipa::path(
     tag = "grants",
     operation_id = "adminListExpiringGrants",

@@ -40,15 +40,15 @@ pub struct IntegrityCheck {
     /// Totals that are computed in two ways, which must be equal.
     #[schema(max_items = 10000)]
     figures: Vec<IntegrityFigure>,
-    /// The rules that do not hold.
+    /// The broken rules.
     #[schema(max_items = 1000)]
     broken_rules: Vec<BrokenBookRule>,
-    /// What disagrees, by id: up to 100 of each rule.
+    /// The disagreements, by id: up to 100 of each rule.
     #[schema(max_items = 100000)]
     disagreements: Vec<IntegrityDisagreement>,
 }
 
-/// How many there are of something, and their sum.
+/// A count of objects, and their sum.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct IntegrityTotal {
     #[schema(max_length = 64, example = "paid")]
@@ -71,16 +71,16 @@ pub struct IntegrityFigure {
     currency: Option<CurrencyCode>,
     #[schema(max_length = 200, example = "provider:stripe")]
     counterpart: Option<String>,
-    /// As it follows from the entries and holds.
+    /// The total from the entries and holds.
     #[schema(max_length = 40, example = "1250")]
     expected: String,
-    /// As it follows from the other records.
+    /// The total from the other records.
     #[schema(max_length = 40, example = "1250")]
     found: String,
     agrees: bool,
 }
 
-/// A rule that does not hold.
+/// A broken rule.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BrokenBookRule {
     #[schema(max_length = 64, example = "wallet_paid")]
@@ -98,7 +98,7 @@ pub struct IntegrityDisagreement {
     /// The name of the rule.
     #[schema(max_length = 64, example = "wallet_paid")]
     rule: String,
-    /// The id of what disagrees; `wal_…:7` is the seventh entry of a wallet.
+    /// The id of the object that disagrees; `wal_…:7` is the seventh entry of a wallet.
     #[schema(max_length = 200, example = "wal_0193a5a27c0e7f6f9a2f4c1d9e3b0001")]
     subject: String,
     customer_id: Option<CustomerIdText>,
@@ -176,8 +176,8 @@ impl From<KeptCheck> for IntegrityCheck {
 
 /// Show whether the books agree
 ///
-/// The result of the last check, which recomputes every balance, hold, grant, order and payment. The service checks by
-/// itself every `TOPUP_CHECK_HOURS`, and `topup check` does so at once; this call only shows what was found.
+/// The result of the last check, which recomputes every balance, hold, grant, order and payment. The service checks the
+/// books every `TOPUP_CHECK_HOURS` hours, and `topup check` checks them at once; this call only shows the last result.
 #[utoipa::path(
     tag = "admin-audit",
     operation_id = "adminGetIntegrity",

@@ -35,10 +35,10 @@ struct PapersQuery {
     kind: Option<PaperKind>,
     /// Only papers of this customer.
     customer_id: Option<CustomerIdText>,
-    /// Only what was issued at this moment or later.
+    /// Only papers that were issued at this moment or later.
     #[serde(default, deserialize_with = "times::moment")]
     issued_from: Option<DateTime<Utc>>,
-    /// Only what was issued before this moment.
+    /// Only papers that were issued before this moment.
     #[serde(default, deserialize_with = "times::moment")]
     issued_to: Option<DateTime<Utc>>,
     /// Only papers for what happened at this moment or later. By this the reports count them.
@@ -115,7 +115,7 @@ pub struct NoteEInvoice {
 
 /// Note the state's invoice
 ///
-/// Notes the number, and where the file is, of the invoice that the state's system made for this paper. Sending it
+/// Records the number and the file's address of the invoice that the state's system made for this paper. Sending it
 /// again corrects it.
 #[utoipa::path(
     tag = "admin-papers",

@@ -38,7 +38,7 @@ pub struct AdminProduct {
     #[schema(minimum = 1, example = 1)]
     version: i64,
     updated_at: DateTime<Utc>,
-    /// Who changed it last. The audit log has its history, under its `target`.
+    /// Who changed it last. The audit log has its history.
     updated_by: Actor,
 }
 
@@ -63,7 +63,7 @@ impl From<ProductInfo> for AdminProduct {
 pub struct ProductRequest {
     #[schema(min_length = 1, max_length = 100, example = "WhatsApp messages")]
     name: String,
-    /// Whether money can be added to the product. The money that it holds can be spent in any case.
+    /// Whether money can be added to the product. Its present money can be spent in any case.
     active: bool,
     /// Whether paid money can be transferred back to the main wallet.
     returnable: bool,
@@ -94,7 +94,7 @@ struct ProductPath {
 impl ProductRequest {
     fn read(self, path: &ProductPath) -> Result<NewProduct, Error> {
         let mut problems = Problems::new();
-        // The code is new here, so one that breaks the rule is not an unknown product.
+        // The code may be new, so a code that breaks the rule is not reported as an unknown product.
         let product = Product::new(&path.code);
         if product.is_none() {
             problems.add("/code", Code::Malformed, "must be 1 to 32 of a-z 0-9 _ -");
@@ -109,7 +109,7 @@ impl ProductRequest {
 ///
 /// Creates a new product (201). For an existing one the call replaces the version that `If-Match` names (200). It fails
 /// with 428 `if_match_required` if the product exists and `If-Match` is missing, and with 412 if the product has
-/// changed since.
+/// changed since then.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminSaveProduct",

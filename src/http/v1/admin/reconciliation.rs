@@ -36,8 +36,8 @@ pub struct ReconciliationReport {
     from: DateTime<Utc>,
     /// The day ends before this moment.
     to: DateTime<Utc>,
-    /// Whether the company has a list of what it moved. Without one it was asked about each of our payments, and what
-    /// we have no record of is not found.
+    /// Whether the company has a list of what it moved. Without one it was asked about each of our payments, and
+    /// movements that we have no record of are not found.
     has_list: bool,
     #[schema(max_items = 1000)]
     totals: Vec<ReconciliationTotal>,
@@ -81,15 +81,15 @@ pub struct ReconciliationTotal {
     #[schema(minimum = 0, example = 12)]
     company_count: u64,
     company_amount: Amount,
-    /// What the company kept, as far as it says so and in this currency.
+    /// What the company kept, if it says so, in this currency.
     company_fee: Amount,
     #[schema(minimum = 0, example = 12)]
     own_count: u64,
     own_amount: Amount,
 }
 
-/// How both sides differ: the company moved what we have no record of, we have a record that the company does not name,
-/// or the amounts differ.
+/// How both sides differ: the company moved money that we have no record of, we have a record that the company does not
+/// name, or the amounts differ.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReconciliationDifferenceKind {
@@ -183,7 +183,7 @@ pub fn report(day: &Reconciled) -> Result<ReconciliationReport, Error> {
 
 /// Reconcile a day with a company
 ///
-/// Asks the company what it took, gave back, and had taken back by disputes, and compares that with our payments,
+/// Asks the company which payments, refunds and disputes it has, and compares them with our payments,
 /// refunds and disputes, by their ids. Stripe is asked for its balance transactions, PayPal for its transaction search,
 /// which is complete three hours later; VNPay has no list and is asked about each payment. Nothing is changed.
 #[utoipa::path(

@@ -1,4 +1,4 @@
-//! `/v1/admin/refund-requests`: operators decide about what customers want back.
+//! `/v1/admin/refund-requests`: operators decide about refund requests of customers.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -90,7 +90,7 @@ impl RefundRequestPath {
 
 /// Get a refund request of any customer
 ///
-/// The request, with what of its order can be refunded now.
+/// The request, with the amount of its order that can be refunded now.
 #[utoipa::path(
     tag = "admin-refunds",
     operation_id = "adminGetRefundRequest",
@@ -108,12 +108,12 @@ pub async fn admin_get_refund_request(
     Ok(HttpResponse::Ok().json(RefundRequest::from(&found).with_parts(parts.as_ref())))
 }
 
-/// On which terms a request is approved. An empty object approves what was asked for.
+/// The terms of an approval. An empty object approves the requested amount.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"amount": "40.00"}))]
 pub struct ApproveRefundRequest {
-    /// Less than what was asked for. Absent: all of it.
+    /// Less than the requested amount. Absent: all of it.
     #[schema(nullable = false)]
     amount: Option<Amount>,
     /// Allow the wallet to go into debt when its paid money is spent.
@@ -126,9 +126,9 @@ pub struct ApproveRefundRequest {
 
 /// Approve a refund request
 ///
-/// Makes the refund. An operator with `finance` starts it on his own word up to the threshold. Above it, and for an
-/// operator with `support` alone, the refund is proposed (202): the request waits until another operator approves the
-/// refund, and waits for a new decision if that operator rejects it.
+/// Makes the refund. Up to the threshold an operator with `finance` starts it alone. Above it, and for an operator with
+/// only `support`, the refund is proposed (202): the request waits until another operator approves the refund, and
+/// waits for a new decision if that operator rejects it.
 #[utoipa::path(
     tag = "admin-refunds",
     operation_id = "adminApproveRefundRequest",

@@ -18,7 +18,7 @@ pub struct SearchResults {
     /// Orders, then payments, refunds, disputes and customers; of each kind the newest first, and 20 at most.
     #[schema(max_items = 100)]
     data: Vec<SearchResult>,
-    /// Whether more was found than is listed: write more of the text.
+    /// Whether more was found than is listed. If so, send a longer text.
     is_cut: bool,
 }
 
@@ -30,11 +30,11 @@ pub struct SearchResult {
     /// Its id: of an order `tuo_…`, a payment `pay_…`, a refund `rfd_…`, a dispute `dsp_…`, or the customer's id.
     #[schema(max_length = 128, example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
     id: String,
-    /// Whose it is; null for money that names no order of ours.
+    /// Its customer; null for money that names none of our orders.
     customer_id: Option<CustomerIdText>,
     matched: SearchMatch,
-    /// Its status, as its kind has them; null for payments and customers. This list may grow: a client must take a
-    /// value that it does not know.
+    /// Its status, one of those of its kind; null for payments and customers. This list may grow: a client must accept
+    /// a value that it does not know.
     #[schema(max_length = 64, example = "completed")]
     status: Option<String>,
     currency: Option<CurrencyCode>,

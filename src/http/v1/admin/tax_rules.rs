@@ -1,4 +1,4 @@
-//! `/v1/admin/tax-rules`: what top-ups are taxed with.
+//! `/v1/admin/tax-rules`: how top-ups are taxed.
 
 use actix_web::{HttpResponse, get, put, web};
 use chrono::{DateTime, Utc};
@@ -16,11 +16,11 @@ use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::wire::{Actor, CountryCode, PercentText, TaxedAtName};
 
-/// What the top-ups of some customers are taxed with.
+/// How the top-ups of some customers are taxed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AdminTaxRule {
     seller_country: CountryCode,
-    /// The country of the customers; null for every country for whose customers there is no rule.
+    /// The country of the customers; null for all countries without a rule of their own.
     customer_country: Option<CountryCode>,
     /// The rule is for businesses whose tax id was verified; otherwise for all other customers.
     business: bool,
@@ -35,7 +35,7 @@ pub struct AdminTaxRule {
     #[schema(minimum = 1, example = 1)]
     version: i64,
     updated_at: DateTime<Utc>,
-    /// Who changed it last. The audit log has its history, under its `target`.
+    /// Who changed it last. The audit log has its history.
     updated_by: Actor,
 }
 
@@ -75,8 +75,8 @@ pub struct TaxRuleRequest {
     #[schema(default = false)]
     inclusive: bool,
     at: TaxedAtName,
-    /// Whether the business itself owes the tax, in its own country. The rate is 0 then. It is for businesses outside
-    /// the seller's country.
+    /// Whether the business itself owes the tax, in its own country. Then the rate is 0. It is only for businesses
+    /// outside the seller's country.
     #[serde(default)]
     #[schema(default = false)]
     reverse_charge: bool,
@@ -92,7 +92,7 @@ fn yes() -> bool {
 /// List all tax rules
 ///
 /// All rules, sorted by the countries of seller and customer. A top-up is taxed by the rules for the country of the
-/// setting `TOPUP_SELLER_COUNTRY`; without that setting, or without a rule, it bears no tax.
+/// setting `TOPUP_SELLER_COUNTRY`; without that setting, or without a rule, it is not taxed.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminListTaxRules",
@@ -109,7 +109,7 @@ pub async fn admin_list_tax_rules(_: AsOperator, app: web::Data<App>) -> Result<
 #[into_params(parameter_in = Path)]
 struct TaxRulePath {
     seller_country: CountryCode,
-    /// The country of the customers, or `other` for every country for whose customers there is no rule.
+    /// The country of the customers, or `other` for all countries without a rule of their own.
     #[param(max_length = 5, pattern = "^([A-Z]{2}|other)$", example = "FR")]
     customer_country: String,
     /// `business` for businesses whose tax id was verified, `consumer` for all other customers.
@@ -141,10 +141,10 @@ fn read(asked: &TaxRuleRequest, path: &TaxRulePath) -> Result<(TaxKey, TaxTerms)
 
 /// Save a tax rule
 ///
-/// Saves what the top-ups of a country's consumers, or of its businesses, are taxed with. A new rule is created (201);
+/// Saves how the top-ups of a country's consumers, or of its businesses, are taxed. A new rule is created (201);
 /// for an existing one the call replaces the version that `If-Match` names (200). It fails with 428 `if_match_required`
-/// if the rule exists and `If-Match` is missing, and with 412 if the rule has changed since. Orders keep the rule by
-/// which they were created.
+/// if the rule exists and `If-Match` is missing, and with 412 if the rule has changed since then. Orders keep the rule
+/// by which they were created.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminSaveTaxRule",

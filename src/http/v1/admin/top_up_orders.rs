@@ -29,7 +29,7 @@ use crate::http::v1::top_up_orders::body::{TopUpOrder, order_body_for_operator};
 
 /// List all customers' top-up orders
 ///
-/// All orders. `worklist` names what operators have to work on. With `sort=oldest`, what waits longest comes first.
+/// All orders. `worklist` names what operators have to work on. With `sort=oldest`, the oldest orders come first.
 #[utoipa::path(
     tag = "admin-top-up-orders",
     operation_id = "adminListTopUpOrders",
@@ -51,7 +51,7 @@ pub async fn admin_list_top_up_orders(
 
 /// Show an order to an operator
 ///
-/// One order of any customer, with its payments, what operators stated about it, and the whole timeline.
+/// One order of any customer, with its payments, the operators' statements about it, and the whole timeline.
 #[utoipa::path(
     tag = "admin-top-up-orders",
     operation_id = "adminGetTopUpOrder",
@@ -76,29 +76,28 @@ pub async fn admin_get_top_up_order(
     "received_amount": "100.00", "bank_transaction_id": "20261121-000123", "received_on": "2026-11-21"
 }))]
 pub struct ApproveTopUpOrder {
-    /// The amount that arrived for this order, in the order's currency. This amount is credited, even if the order is
-    /// over another.
+    /// The amount that arrived for this order, in the order's currency. This amount is credited, even if the order's
+    /// amount is different.
     received_amount: Amount,
-    /// All that arrived by the transfer; absent where it is `received_amount`. The rest can serve other orders.
+    /// The whole amount of the transfer; absent if it equals `received_amount`. The rest can serve other orders.
     transaction_amount: Option<Amount>,
     /// The bank's own id of the transfer. A transfer is credited once, however its id is written: case, spaces and
-    /// punctuation make no difference. Where the bank has none (`NONREF`, `NOTPROVIDED`), send `remitter_name`, too.
+    /// punctuation make no difference. If the bank gives none (`NONREF`, `NOTPROVIDED`), send `remitter_name`, too.
     bank_transaction_id: BankTransactionId,
     /// The bank account on which the money arrived; absent for the one that the order names.
     bank_account_id: Option<BankAccountId>,
-    /// The day on which the money arrived, by the bank. It must have come somewhere: at most today in UTC+14.
+    /// The day on which the money arrived, according to the bank: at the latest today in UTC+14.
     #[serde(deserialize_with = "times::day")]
     received_on: NaiveDate,
-    /// Who sent the transfer, as the bank says. When absent, it is the remitter that the order names.
+    /// Who sent the transfer, according to the bank. Absent: the remitter that the order names.
     remitter_name: Option<RemitterName>,
-    /// The bank shows another line with an id that is on record, and this is that other line. A second operator must
-    /// confirm it.
+    /// The bank shows a second line with a recorded id, and this is that line. A second operator must confirm it.
     #[serde(default)]
     another_line: bool,
     /// The amount differs from the order's by more than the configured share (5 percent by default), and it did arrive.
     #[serde(default)]
     confirm_difference: bool,
-    /// A payment of the same amount and payer is on record within 3 days, and this is another one.
+    /// A payment of the same amount and payer is recorded within 3 days, and this is another payment.
     #[serde(default)]
     confirm_not_duplicate: bool,
     /// A note for other operators.
@@ -110,11 +109,11 @@ pub struct ApproveTopUpOrder {
 
 /// Approve a bank transfer
 ///
-/// Credits the amount that arrived. Where a second operator is needed, the statement is only proposed (202, and the
+/// Credits the amount that arrived. If a second operator is needed, the statement is only proposed (202, and the
 /// order's `reason` says so) until another operator sends the same. The order's `approval` shows it; the proposer may
 /// replace it by another call, or withdraw it.
 ///
-/// What is unusual must be confirmed: a refusal with the code `confirm_difference`, `confirm_not_duplicate` or
+/// Unusual figures must be confirmed: a refusal with the code `confirm_difference`, `confirm_not_duplicate` or
 /// `another_line` (422) names the field to send as `true`.
 #[utoipa::path(
     tag = "admin-top-up-orders",
@@ -186,7 +185,7 @@ fn decided(awaiting_second: bool) -> StatusCode {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "no transfer with this reference arrived within 30 days"}))]
 pub struct RejectTopUpOrder {
-    /// The reason, which the customer can read.
+    /// The reason, which the customer reads.
     reason: Reason,
 }
 
@@ -221,9 +220,9 @@ pub async fn reject_top_up_order(
 
 /// Withdraw a proposal
 ///
-/// Withdraws what waits for a second operator: the statement that a transfer arrived, or the reversal of an approval.
-/// An order that waited for the second operator waits for its money again. To withdraw the proposal and end the order,
-/// reject it instead.
+/// Withdraws a proposal that waits for a second operator: the statement that a transfer arrived, or the reversal of an
+/// approval. An order that waited for the second operator waits for its money again. To withdraw the proposal and end
+/// the order, reject it instead.
 #[utoipa::path(
     tag = "admin-top-up-orders",
     operation_id = "adminWithdrawTopUpOrderProposal",
@@ -250,9 +249,9 @@ pub async fn withdraw_top_up_order_proposal(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "the transfer was for another customer's order", "reach": "all_wallets"}))]
 pub struct ReverseTopUpOrder {
-    /// The reason, which the customer can read.
+    /// The reason, which the customer reads.
     reason: Reason,
-    /// Which wallets give the money. A second operator names the same as the first one.
+    /// Which wallets give the money. A second operator must name the same as the first one.
     reach: ReversalReachName,
     /// The `version` of the order that you have read. It is required where several transfers have served the order.
     #[schema(minimum = 1, example = 3)]

@@ -1,4 +1,4 @@
-//! `/v1/admin/write-offs`: two operators give up what a closed account owes.
+//! `/v1/admin/write-offs`: two operators write off what a closed account owes.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -24,7 +24,7 @@ use crate::http::edge::wire::{Actor, Amount, CurrencyCode, CursorText, CustomerI
 #[schema(example = json!({"customer_id": "demo", "currency": "CNY", "reason": "a late dispute"}))]
 pub struct CreateWriteOff {
     customer_id: CustomerIdText,
-    /// All that the account owes in this currency is given up.
+    /// All that the account owes in this currency is written off.
     currency: CurrencyCode,
     /// Why. The customer reads it in the account flows.
     reason: Reason,
@@ -39,7 +39,7 @@ pub enum WriteOffStatus {
     Withdrawn,
 }
 
-/// What an account owed, and two operators gave up.
+/// What an account owed, and two operators wrote off.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WriteOff {
     id: WriteOffId,
@@ -47,7 +47,7 @@ pub struct WriteOff {
     customer_id: CustomerIdText,
     currency: CurrencyCode,
     amount: Amount,
-    /// What came of it after all, because a dispute was won for example.
+    /// The part that came later, for example because a dispute was won.
     recovered: Amount,
     reason: Reason,
     proposed_by: Actor,
@@ -101,8 +101,8 @@ fn answer(made: &Made<write_off::WriteOff>) -> HttpResponse {
 
 /// Propose a write-off
 ///
-/// Proposes to give up all that an account owes in one currency which is being closed, or is closed: the debt of
-/// its wallets, and taken-back money, less what the account has. Its closing must not wait any more. Nothing is booked
+/// Proposes to write off all that an account that is being closed, or is closed, owes in one currency: the debt of its
+/// wallets, and taken-back money, less what the account has. Its closing must no longer be `waiting`. Nothing is booked
 /// until a second operator approves it.
 #[utoipa::path(
     tag = "admin-closings",
@@ -142,7 +142,7 @@ pub async fn create_write_off(
 struct WriteOffsQuery {
     /// Only write-offs of this customer.
     customer_id: Option<CustomerIdText>,
-    /// `true`: only those that wait for a second operator.
+    /// `true`: only proposals that wait for a second operator.
     #[serde(default)]
     awaiting_second_approval: bool,
     cursor: Option<CursorText>,
@@ -213,7 +213,7 @@ pub async fn get_write_off(
 
 /// Approve a write-off
 ///
-/// Books it. The operator who proposed it cannot approve it. Where the account owes another sum by now, it is refused.
+/// Books it. The operator who proposed it cannot approve it. If the account now owes another sum, it is refused.
 #[utoipa::path(
     tag = "admin-closings",
     operation_id = "adminApproveWriteOff",

@@ -1,5 +1,5 @@
-//! `GET /v1/balances/stream`: a customer's balances and orders as server-sent events; and the tickets by which browsers
-//! open it.
+//! `GET /v1/balances/stream`: a customer's balances and orders as server-sent events, and the tickets with which
+//! browsers open the stream.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -38,16 +38,17 @@ const RETRY: Duration = Duration::from_secs(2);
 ///
 /// - `balance.updated`: a wallet, as `GET /v1/balances` shows it. The message shows the state and not the step: when a
 ///   wallet changes more than five times a second, one message covers several changes.
-/// - `stream.live`: everything that there was has been sent. It also tells the taken-back money that is claimed.
+/// - `stream.live`: the state at the beginning has been sent completely. It also has the taken-back money that is
+///   claimed.
 /// - `order.updated`: a top-up order has changed.
 /// - `balance.low`, `balance.recovered`: the available amount has fallen below the threshold of a low-balance alert, or
 ///   has risen to it again.
-/// - `taken_back_debt.updated`: what is claimed has changed.
+/// - `taken_back_debt.updated`: the claimed taken-back money has changed.
 /// - `stream.end`: the last message, with the reason. After `replaced` do not connect again.
 ///
 /// Every message but the end of a token has an `id`. When you connect again, send the last one as `Last-Event-ID`: you
-/// get the events that you missed, and the wallets if any of them has changed meanwhile. The id of another customer's
-/// stream, or one that is too old, counts as none. The service sends a comment at least every 15 seconds.
+/// get the events that you missed, and the wallets if any of them has changed meanwhile. An id of another customer's
+/// stream, or an id that is too old, is ignored. The service sends a comment at least every 15 seconds.
 ///
 /// A customer has three streams at a time, if the installation sets no other number; a new one ends the oldest. When
 /// too many streams of all customers are open, the call fails with 503 `streams_full`.
@@ -75,7 +76,7 @@ const RETRY: Duration = Duration::from_secs(2);
     params(
         CustomerQuery,
         ("Last-Event-ID" = Option<String>, Header, max_length = 64, example = "42-117-2bd806c9",
-            description = "The id of the last message that you got. The service ignores a text that is no such id.")
+            description = "The id of the last message that you got. The service ignores any other text.")
     ),
     responses((status = 200, description = "The stream", body = String, content_type = "text/event-stream",
         example = json!("id: 42-117-2bd806c9\nevent: balance.updated\ndata: {\"currency\":\"CNY\",\"product\":null,\
@@ -94,7 +95,7 @@ pub async fn stream_balances(
     open(&app, &customer, (token_ends, None), &request).await
 }
 
-/// Opens a customer's stream, which ends with the token, and with the API key by which a ticket was made.
+/// Opens a customer's stream, which ends with the token, and with the API key that made its ticket.
 async fn open(
     app: &App,
     customer: &CustomerId,
@@ -103,7 +104,7 @@ async fn open(
 ) -> Result<HttpResponse, Failure> {
     let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
     let listening = app.streams.listen(customer, last.and_then(Cursor::parse)).await.map_err(Error::from)?;
-    #[expect(clippy::disallowed_methods, reason = "a token ends by the clock that it was checked by")]
+    #[expect(clippy::disallowed_methods, reason = "a token expires by the same clock that checked it")]
     let left = (token_ends - Utc::now()).to_std().unwrap_or_default();
     let keys = app.api_keys.clone();
     let ends = async move {
@@ -147,7 +148,7 @@ pub struct StreamTicket {
         example = "Zm9ydHktdGhyZWUgbGV0dGVycyBvZiByYW5kb20gdGU"
     )]
     ticket: String,
-    /// Until when it can be used, once.
+    /// Until when the ticket can be used, once.
     expires_at: DateTime<Utc>,
 }
 
@@ -201,7 +202,7 @@ struct TicketQuery {
     params(
         TicketQuery,
         ("Last-Event-ID" = Option<String>, Header, max_length = 64, example = "42-117-2bd806c9",
-            description = "The id of the last message that you got. The service ignores a text that is no such id.")
+            description = "The id of the last message that you got. The service ignores any other text.")
     ),
     responses((status = 200, description = "The stream", body = String, content_type = "text/event-stream",
         example = json!("id: 42-117-2bd806c9\nevent: stream.live\ndata: {\"taken_back_debt\":[]}\n\n"))),
@@ -224,7 +225,7 @@ pub async fn stream_balances_by_ticket(
     open(&app, &opened.customer, (opened.token_ends_at, opened.api_key), &request).await
 }
 
-/// The site of the page that calls; browsers send it where the page is not ours.
+/// The site of the page that calls; browsers send it if the page is not ours.
 fn origin(request: &HttpRequest) -> Option<String> {
     request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned)
 }

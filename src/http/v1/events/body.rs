@@ -21,8 +21,8 @@ use crate::http::v1::top_up_orders::body::{TopUpOrder, listed_order_body};
 use crate::http::v1::transfers::body::Transfer;
 use crate::http::v1::webhook_endpoints::body::WebhookEndpoint;
 
-/// Something that happened, and what it is about in the state that it had then. The same event can reach you more than
-/// once: by the feed and by webhooks, and again when an answer is lost. Its `id` stays the same.
+/// Something that happened, and its subject in the state that it had then. The same event can reach you more than once:
+/// by the feed and by webhooks, and again if an answer is lost. Its `id` stays the same.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Event {
     id: EventId,
@@ -40,7 +40,7 @@ pub struct Event {
 }
 
 /// What an event is about. The field is named like the first word of the type: `order` for `order.completed`. An event
-/// of a balance has its alert as well.
+/// about a balance has its alert as well.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct EventData {
     /// The order as lists show it.

@@ -1,4 +1,4 @@
-//! `GET /v1/events`: what happened, to all customers, oldest first.
+//! `GET /v1/events`: the events of all customers, oldest first.
 
 pub mod body;
 
@@ -19,8 +19,8 @@ use crate::http::edge::wire::{CustomerIdText, EventType, FeedCursor, Limit};
 pub struct EventPage {
     #[schema(max_items = 100)]
     data: Vec<Event>,
-    /// How far you have come with this page: send it as `after`. It is there on the last page, too, and it moves on
-    /// over events that your filters leave out.
+    /// Your position after this page: send it as `after`. The last page has it, too, and it also passes events that
+    /// your filters leave out.
     next_cursor: FeedCursor,
     /// Whether there are events after the cursor. If not, ask again in a moment.
     has_more: bool,
@@ -43,13 +43,13 @@ struct EventsQuery {
 
 /// List events
 ///
-/// What happened, oldest first: a feed that you read to its end, and then ask again with the last `next_cursor`. No
-/// event is left out and none comes twice, however long a transaction takes; the events of a customer keep their order.
-/// An event appears within a second. A page may be empty while `has_more` is true.
+/// Events, oldest first: a feed that you read to its end, and then continue with the last `next_cursor`. No event is
+/// left out and none is repeated, however long a transaction takes; the events of a customer keep their order. An event
+/// appears within a second. A page may be empty while `has_more` is true.
 ///
-/// Events are kept for 30 days, if the installation sets no other time. The cursor of a reader who comes later than
-/// that is refused (410 `cursor_expired`), and so is a cursor of the time before the database was restored from a
-/// backup: read the objects anew, and start again without a cursor.
+/// Events are kept for 30 days, if the installation sets no other time. An older cursor is refused (410
+/// `cursor_expired`), and so is a cursor from before the database was restored from a backup: then read the objects
+/// again, and start without a cursor.
 #[utoipa::path(
     tag = "events",
     operation_id = "listEvents",

@@ -18,7 +18,7 @@ use crate::http::edge::wire::{
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantStatus {
-    /// The credit is in the wallet, or was.
+    /// The credit was given.
     Given,
     /// A second operator must approve it. Nothing is given yet.
     AwaitingSecondApproval,
@@ -94,7 +94,7 @@ impl From<&WalletGrant> for Grant {
     }
 }
 
-/// Only a grant that was not given is shown like this.
+/// Only a grant that was not given has these fields.
 impl From<&GrantProposal> for Grant {
     fn from(proposal: &GrantProposal) -> Self {
         let grant = &proposal.grant;

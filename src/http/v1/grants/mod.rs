@@ -43,8 +43,8 @@ pub struct CreateGrant {
     /// The credit cannot be spent from this moment on; null if it never expires.
     #[serde(default, deserialize_with = "times::moment")]
     expires_at: Option<DateTime<Utc>>,
-    /// The credit with the lowest number is spent first; among equals the one that expires first, then the oldest.
-    /// 100 when absent.
+    /// The credit with the lowest number is spent first; among equal numbers, the credit that expires first, then the
+    /// oldest. 100 when absent.
     #[schema(minimum = 0, maximum = 1000, example = 10)]
     priority: Option<i16>,
     /// Why the credit was given.

@@ -32,7 +32,7 @@ impl From<Status> for HoldStatus {
 /// A reserved amount.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Hold {
-    /// The service's id of the hold, which the paths take.
+    /// The service's id of the hold, which paths contain.
     hold_id: HoldIdText,
     /// Your own id of the hold.
     id: DedupeId,
@@ -42,7 +42,7 @@ pub struct Hold {
     product: Option<ProductCode>,
     /// The amount that the hold reserves, or reserved.
     amount: Amount,
-    /// The amount that was captured, which may be more than the hold; null until then.
+    /// The captured amount, which may be more than the hold; null until then.
     captured: Option<Amount>,
     /// The balance of the wallet after the capture; only in the answer to a capture that took money.
     balance_after: Option<SignedAmount>,

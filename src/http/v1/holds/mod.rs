@@ -34,7 +34,7 @@ pub struct CreateHold {
     currency: CurrencyCode,
     /// The amount: greater than zero, with up to 8 decimals.
     amount: Amount,
-    /// The product whose wallet is reserved from; null for the main wallet.
+    /// The product whose wallet reserves the amount; null for the main wallet.
     product: Option<ProductCode>,
     /// After this many seconds the hold expires, and what was not captured is available again.
     #[schema(minimum = 1, maximum = 86400, example = 300)]
@@ -190,7 +190,7 @@ pub async fn release_hold(
     Ok(closed(&done))
 }
 
-/// How much longer a hold lives.
+/// The extension of a hold.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"expires_in": 600}))]
@@ -202,8 +202,7 @@ pub struct ExtendHold {
 
 /// Extend a hold
 ///
-/// Lets the hold live until the given time, if that is later than its expiry. A hold lives at most seven days from its
-/// opening.
+/// Moves the hold's expiry to the given time, if that is later. A hold expires at most seven days after its opening.
 #[utoipa::path(
     tag = "holds",
     operation_id = "extendHold",

@@ -13,7 +13,7 @@ pub struct LowBalanceAlert {
     currency: CurrencyCode,
     product: Option<ProductCode>,
     threshold: Amount,
-    /// The amount that is available now.
+    /// The available amount.
     available: SignedAmount,
     /// Whether the next fall below the threshold alerts. After an alert it is false until the balance has recovered.
     armed: bool,

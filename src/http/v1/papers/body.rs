@@ -15,7 +15,7 @@ use crate::http::edge::wire::{
 pub enum PaperKind {
     /// For what a completed order received.
     Receipt,
-    /// For what went back of an order.
+    /// A paper for money of an order that went back.
     CreditNote,
     /// Of a credit note whose refund failed, or whose dispute was won, after all.
     Cancellation,
@@ -41,7 +41,7 @@ impl From<PaperKind> for paper::PaperKind {
     }
 }
 
-/// A receipt or a credit note. It never changes, but for the number and the file of the state's invoice.
+/// A receipt or a credit note. It never changes, except for the number and the file of the state's invoice.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Paper {
     id: PaperId,
@@ -63,7 +63,7 @@ pub struct Paper {
     tax: SignedAmount,
     /// What the wallet got, or gave.
     credited: SignedAmount,
-    /// What tax the amount contains.
+    /// The tax that the amount contains.
     tax_included: SignedAmount,
     /// The rule by which the order was taxed. Null: there was none.
     tax_rule: Option<AppliedTax>,
@@ -110,7 +110,7 @@ pub struct PaperParty {
     bank_account: Option<String>,
     /// When the tax id was verified, if it was when the order was created; null for a consumer.
     tax_id_verified_at: Option<DateTime<Utc>>,
-    /// The checker whose answer that rests on; null where an operator has looked.
+    /// The checker that gave the answer; null if an operator verified it.
     #[schema(max_length = 50, example = "VIES")]
     tax_id_checker: Option<String>,
     tax_id_checked_at: Option<DateTime<Utc>>,

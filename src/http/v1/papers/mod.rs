@@ -1,4 +1,4 @@
-//! Papers: the receipt of an order, its credit notes, and a page of each that prints on one sheet.
+//! Papers: the receipt of an order, its credit notes, and a printable page of each.
 
 pub mod body;
 pub mod page;
@@ -17,7 +17,7 @@ use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerQuery, OrderPath};
 use crate::http::edge::wire::{CustomerIdText, PaperId};
 
-/// The receipt of an order, and what went back since.
+/// The receipt of an order, and the credit notes since then.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrderPapers {
     receipt: Paper,
@@ -95,8 +95,8 @@ struct PageQuery {
 
 /// Show a paper
 ///
-/// The paper as a page that prints on one sheet of A4, in the language that is asked for. It loads nothing and runs
-/// nothing.
+/// The paper as a page that prints on one sheet of A4, in the requested language. It loads no resources and runs no
+/// script.
 #[utoipa::path(
     tag = "papers",
     operation_id = "getPaperPage",

@@ -1,5 +1,5 @@
-//! The page of a paper, which prints on one sheet. It loads nothing and runs nothing, and every text of a person is
-//! escaped by the template.
+//! The page of a paper, which prints on one sheet. It loads no resources and runs no script, and the template escapes
+//! every text of a person.
 
 use std::sync::OnceLock;
 
@@ -140,7 +140,7 @@ impl PaperLanguage {
     }
 }
 
-/// What the page may do: use the one style that stands in it.
+/// What the page may do: use the one style that it contains.
 #[must_use]
 pub fn policy() -> &'static str {
     static POLICY: OnceLock<String> = OnceLock::new();
@@ -225,7 +225,7 @@ fn size(paper: &Paper) -> &'static str {
     }
 }
 
-/// The lines of a party, and what stands under its own word.
+/// The lines of a party, and lines with a label of their own.
 fn party(party: &Party, words: &Words) -> minijinja::Value {
     let details = &party.details;
     let texts = [Some(party.name.as_str()), details.company.as_deref()];

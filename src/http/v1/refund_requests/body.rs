@@ -1,4 +1,4 @@
-//! How refund requests look on the wire, and what of an order can be refunded.
+//! How refund requests look on the wire, and how much of an order can be refunded.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,9 +17,9 @@ use crate::http::edge::wire::{
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Refundable {
     currency: CurrencyCode,
-    /// What of the order's payment has not gone back.
+    /// The part of the order's payment that has not gone back.
     left_of_payment: Amount,
-    /// The part of it that is a fee, which is not given back.
+    /// The part that is a fee, which is not given back.
     fee: Amount,
     /// The part that the payer contests at the bank or the payment company.
     disputed: Amount,
@@ -98,16 +98,16 @@ pub struct RefundRequest {
     /// Why the customer wants it back.
     reason: Reason,
     asked_by: Actor,
-    /// The refund that the request led to. Operators see it also while it waits for a second operator; others when it
+    /// The refund that the request led to. Operators see it even while it waits for a second operator; others once it
     /// has started.
     refund_id: Option<RefundId>,
     /// Who decided, or withdrew the request; null while it waits. Only operators learn which operator it was.
     decided_by: Option<Actor>,
     decided_at: Option<DateTime<Utc>>,
-    /// What the customer is told about a refusal.
+    /// What the customer reads about a refusal.
     answer: Option<Reason>,
     created_at: DateTime<Utc>,
-    /// What of the order can be refunded now. Operators see it on a single request; null elsewhere.
+    /// How much of the order can be refunded now. Operators see it on a single request; null elsewhere.
     refundable: Option<Refundable>,
 }
 
@@ -159,7 +159,7 @@ impl RefundRequest {
         }
     }
 
-    /// The request with what of its order can be refunded now.
+    /// The request with the amount of its order that can be refunded now.
     #[must_use]
     pub fn with_parts(self, parts: Option<&refundable::Refundable>) -> Self {
         Self { refundable: parts.map(Refundable::from), ..self }

@@ -1,4 +1,4 @@
-//! `/v1/refund-requests`: a customer asks for money of an order, and follows what becomes of that.
+//! `/v1/refund-requests`: a customer asks for money of an order, and follows the request.
 
 pub mod body;
 
@@ -21,9 +21,9 @@ use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerQuery, OrderPath, customer_of};
 use crate::http::edge::wire::{Amount, CursorText, CustomerIdText, Limit, Reason, RefundRequestId, TopUpOrderId};
 
-/// Tell what can be refunded
+/// Show what can be refunded
 ///
-/// What of a completed order its payer can get back now, as a sum of parts.
+/// How much of a completed order its payer can get back now, as a sum of parts.
 #[utoipa::path(
     tag = "refund-requests",
     operation_id = "getTopUpOrderRefundable",
@@ -46,7 +46,7 @@ pub async fn get_top_up_order_refundable(
     Ok(HttpResponse::Ok().json(Refundable::from(&parts)))
 }
 
-/// What a customer wants back.
+/// A customer's request for a refund.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -63,8 +63,8 @@ pub struct CreateRefundRequest {
 
 /// Ask for a refund
 ///
-/// Asks for money of a completed order. Nothing moves until an operator approves the request. An order has one request
-/// that waits at most.
+/// Asks for money of a completed order. Nothing moves until an operator approves the request. An order has at most one
+/// waiting request.
 #[utoipa::path(
     tag = "refund-requests",
     operation_id = "createRefundRequest",
@@ -184,7 +184,7 @@ pub async fn get_refund_request(
 
 /// Withdraw a refund request
 ///
-/// Only a request that waits can be withdrawn. Withdrawing it again changes nothing.
+/// Only a waiting request can be withdrawn. Withdrawing it again changes nothing.
 #[utoipa::path(
     tag = "refund-requests",
     operation_id = "withdrawRefundRequest",

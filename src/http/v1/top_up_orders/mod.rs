@@ -43,17 +43,17 @@ pub struct CreateTopUpOrder {
     /// Must be true.
     #[schema(example = true)]
     agreement_accepted: bool,
-    /// The version of the agreement that the customer has read. If another one is in force, the order is refused (409
-    /// `agreement_changed`). Absent: the one that is in force is recorded.
+    /// The version of the agreement that the customer has read. If another one is active, the order is refused (409
+    /// `agreement_changed`). Absent: the active one is recorded.
     agreement_version: Option<AgreementVersion>,
     /// The quote that the customer was shown. It fixes fee, tax, bonus and what is credited. If it cannot be kept, the
-    /// order is refused (409 `price_changed`). Absent: the price of this moment is taken.
+    /// order is refused (409 `price_changed`). Absent: the current price applies.
     quote_id: Option<QuoteId>,
     /// What the wallet gets, as the customer was shown. If it would get another amount, the order is refused (409
-    /// `price_changed`). Absent: the price of this moment is taken.
+    /// `price_changed`). Absent: the current price applies.
     expected_credited_amount: Option<Amount>,
     /// What the payer pays, as the customer was shown. If it is another amount, the order is refused (409
-    /// `price_changed`). Absent: the price of this moment is taken.
+    /// `price_changed`). Absent: the current price applies.
     expected_payable_amount: Option<Amount>,
     /// The page that the payer's browser goes to afterwards, on a site that the operator of the service allows. The
     /// service adds `order=<id>` to its query.
@@ -154,7 +154,7 @@ pub async fn create_top_up_order(
 
 /// Get a top-up order
 ///
-/// The order with its timeline: everything that happened to it, who caused it, and why the order is stuck if it is.
+/// The order with its timeline: everything that happened to it, who caused it and, if the order is stuck, why.
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "getTopUpOrder",
@@ -204,8 +204,8 @@ pub async fn cancel_top_up_order(
 /// Verify a top-up order
 ///
 /// Asks the payment company for the state of the payment now. It helps a payer who has paid and still sees a pending
-/// order. When an operator calls it, it also releases money that the company held for review, if the company now says
-/// that the money is paid, and records the refunds and disputes of a completed order that the company shows.
+/// order. If an operator calls it, it also releases money that the company held for review, once the company says that
+/// the money is paid. For a completed order it then also records the refunds and disputes that the company shows.
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "verifyTopUpOrder",

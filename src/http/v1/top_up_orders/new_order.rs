@@ -1,4 +1,4 @@
-//! Reads the body of `createTopUpOrder`: texts become types here, and one answer names every rule that is broken.
+//! Reads the body of `createTopUpOrder`: texts become types here, and one answer names every broken rule.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ use crate::providers::is_bank_code;
 /// Reads the order that a customer wants.
 ///
 /// # Errors
-/// 422 naming every broken rule that can be judged without the database.
+/// 422 naming every broken rule that can be checked without the database.
 pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> Result<NewOrder, Error> {
     let mut problems = Problems::new();
     let channel = Channel::from(asked.channel);
@@ -43,7 +43,7 @@ pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> 
         (Channel::Vnpay, "/vnpay", asked.vnpay.is_some()),
     ] {
         if is_given && channel != of_channel {
-            problems.add(pointer, Code::NotForThisChannel, format!("belongs to channel {of_channel} only"));
+            problems.add(pointer, Code::NotForThisChannel, format!("belongs only to channel {of_channel}"));
         }
     }
     if channel == Channel::BankTransfer && asked.bank_transfer.is_none() {

@@ -23,7 +23,8 @@ use crate::http::edge::wire::{TopUpOrderId, TransferSlipId};
 /// Upload a transfer slip
 ///
 /// The payer's proof of a bank transfer: a PDF, PNG or JPEG file by its content. The body is the file itself.
-/// An order has three slips at most, and takes them until its money has arrived. The same file again is the same slip.
+/// An order has at most three slips, and takes them until its money has arrived. Uploading the same file again returns
+/// the same slip.
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "uploadTransferSlip",
@@ -89,8 +90,8 @@ struct TransferSlipPath {
 
 /// Download a transfer slip
 ///
-/// The file as it was uploaded. It is sent as an attachment with the media type of its content: a browser keeps it, and
-/// shows nothing of it.
+/// The file as it was uploaded. It is sent as an attachment with the media type of its content: a browser saves it and
+/// does not show it.
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "downloadTransferSlip",

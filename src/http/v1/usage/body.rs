@@ -1,4 +1,4 @@
-//! How a usage on record looks on the wire.
+//! How a recorded usage looks on the wire.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -14,14 +14,14 @@ use crate::http::edge::wire::{
 /// A booked usage, with everything that was stated about it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsageRecord {
-    /// The id under which the platform booked it; of a captured hold its `hold_id`.
+    /// The platform's id of the usage; for a captured hold, its `hold_id`.
     id: DedupeId,
     customer_id: CustomerIdText,
     status: UsageStatus,
     currency: CurrencyCode,
     /// The amount that was deducted.
     amount: Amount,
-    /// What reversals have given back of it.
+    /// How much of it reversals have given back.
     reversed_amount: Amount,
     /// The product whose wallet paid; null for the main wallet.
     product: Option<ProductCode>,
@@ -30,10 +30,10 @@ pub struct UsageRecord {
     /// The part of the amount that became debt.
     debt: Amount,
     description: Option<Description>,
-    /// As it was sent; null where nothing was, and after the customer's texts were erased.
+    /// The text as it was sent; null if none was sent, and after the customer's texts were erased.
     #[schema(value_type = Option<Metadata>)]
     metadata: Option<Value>,
-    /// When the consumption happened, as the caller said; null where nothing was said.
+    /// When the consumption happened, as the caller stated; null if nothing was stated.
     occurred_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     /// The account flow of the usage.

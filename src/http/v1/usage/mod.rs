@@ -79,12 +79,12 @@ pub struct CreateUsage {
     /// A text for the customer's account flows.
     description: Option<Description>,
     metadata: Option<Metadata>,
-    /// When the consumption happened. Absent: no other time than that of the booking is recorded.
+    /// When the consumption happened. Absent: only the time of the booking is recorded.
     #[serde(default, deserialize_with = "times::moment")]
     occurred_at: Option<DateTime<Utc>>,
 }
 
-/// What became of a usage. One that is refused is answered with a problem.
+/// The result of a usage. A refused usage is answered with a problem.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageStatus {
@@ -221,8 +221,8 @@ pub async fn create_usage(
 /// Books up to 1,000 items (4 MiB) in order. Each item is booked, replayed or refused on its own; a refused item does
 /// not affect the others. A malformed item makes the service refuse the whole batch, and the problem names the item.
 /// When many large batches arrive at once, the later ones wait some seconds (then 503 `overloaded`). An item is
-/// called refused only when that is certain: if the outcome of one item is not known, the whole request fails. Send it
-/// again with the same ids to learn what became of each item.
+/// reported as refused only if that is certain: if the result of one item is not known, the whole request fails. Send
+/// it again with the same ids to learn the result of each item.
 #[utoipa::path(
     tag = "usage",
     operation_id = "createUsageBatch",

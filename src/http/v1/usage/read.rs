@@ -1,4 +1,4 @@
-//! `GET /v1/usage/{usage_id}`: what became of one usage.
+//! `GET /v1/usage/{usage_id}`: one usage.
 
 use actix_web::{HttpResponse, get, web};
 use serde::Deserialize;
@@ -21,8 +21,8 @@ struct UsagePath {
 
 /// Get usage
 ///
-/// One usage by the id under which the platform booked it: whether it was booked, what paid, and what was given back
-/// since. Usage of nothing is not stored, so it is not found. A usage with the id `summary` is found in lists only.
+/// One usage by the platform's id: whether it was booked, what paid, and how much was given back since then. Usage of
+/// zero is not stored, so it is not found. A usage with the id `summary` is found only in lists.
 #[utoipa::path(
     tag = "usage",
     operation_id = "getUsage",

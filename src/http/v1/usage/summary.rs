@@ -30,7 +30,7 @@ pub struct UsageSummaryRow {
     currency: CurrencyCode,
     /// The product that was used, whichever wallet paid; null for usage of no product.
     product: Option<ProductCode>,
-    /// What the usage says under the keys of metadata by which the installation sums it. Values are cut to 100
+    /// The usage's values under the keys of metadata by which the installation sums usage. Values are cut to 100
     /// characters. Empty for usage that has none of them, and for what was given back.
     #[schema(value_type = Metadata)]
     metadata: BTreeMap<String, String>,
@@ -42,7 +42,7 @@ pub struct UsageSummaryRow {
     /// How many reversals there are.
     #[schema(minimum = 0, example = 0)]
     reversal_count: i64,
-    /// What the reversals gave back, whenever it was used.
+    /// What the reversals gave back, whenever the usage was booked.
     reversed_amount: Amount,
 }
 
@@ -95,8 +95,8 @@ struct UsageSummaryQuery {
 /// Sum usage by day
 ///
 /// What the customer used and what was given back, for each day, product and value of at most three keys of metadata,
-/// which the operator of the service names. A day begins in the time zone of the installation, contains what was booked
-/// on it, and is summed some minutes after its end.
+/// which the installation names. A day begins in the time zone of the installation, contains what was booked on it, and
+/// is summed some minutes after its end.
 #[utoipa::path(
     tag = "usage",
     operation_id = "getUsageSummary",

@@ -11,7 +11,7 @@ use crate::http::edge::wire::{
     Actor, DisabledReason, EndpointDescription, EventId, EventType, WebhookDeliveryId, WebhookEndpointId, WebhookUrl,
 };
 
-/// Where events are to go, and which.
+/// The URL of an endpoint, and the events that it wants.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -20,7 +20,7 @@ use crate::http::edge::wire::{
 }))]
 pub struct WebhookEndpointRequest {
     url: WebhookUrl,
-    /// The types of events that you want. Absent or empty: all of them, also those that are added later.
+    /// The types of events that you want. Absent or empty: all of them, including types that are added later.
     #[serde(default)]
     #[schema(max_items = 50)]
     types: Vec<EventType>,
@@ -54,7 +54,7 @@ pub enum WebhookEndpointStatus {
     Enabled,
     /// Events wait for it.
     Paused,
-    /// The service sends it nothing more, and `disabled_because` says why.
+    /// The service sends it no more events, and `disabled_because` says why.
     Disabled,
 }
 
@@ -77,7 +77,7 @@ pub struct WebhookEndpoint {
     failing_since: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
-    /// The secret that signs, `whsec_…`. You see it this once: when the endpoint is made, and when the secret is
+    /// The secret that signs, `whsec_…`. It is shown only when the endpoint is created, and when the secret is
     /// replaced.
     #[schema(max_length = 100, example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     secret: Option<String>,
@@ -118,7 +118,7 @@ impl From<&WithSecret> for WebhookEndpoint {
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WebhookDeliveryStatus {
-    /// It waits for its next attempt.
+    /// The delivery waits for its next attempt.
     Pending,
     /// The endpoint answered 2xx.
     Delivered,
@@ -152,7 +152,7 @@ pub struct WebhookAttempt {
     /// The status that the endpoint answered; null without an answer.
     #[schema(minimum = 100, maximum = 999, example = 204)]
     status: Option<i32>,
-    /// Why the attempt failed; null if it did not.
+    /// Why the attempt failed; null if it succeeded.
     #[schema(max_length = 2000, example = "no answer came in time")]
     error: Option<String>,
     /// The first KiB of the answer's body.

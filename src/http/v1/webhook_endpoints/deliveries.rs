@@ -116,8 +116,8 @@ pub async fn test_webhook_endpoint(
 
 /// Deliver an event again
 ///
-/// Tries a delivery again now that was delivered or has failed, with a new schedule of attempts. One that waits for its
-/// next attempt is left alone.
+/// Tries a finished delivery again now, with a new schedule of attempts. A delivery that waits for its next attempt is
+/// left alone.
 #[utoipa::path(
     tag = "webhook-endpoints",
     operation_id = "redeliverWebhookDelivery",
@@ -152,18 +152,18 @@ pub struct RedeliverRequest {
 /// How many events are delivered again.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookRedelivery {
-    /// How many deliveries were made, or are tried again.
+    /// How many deliveries were created, or are tried again.
     #[schema(minimum = 0, example = 12)]
     deliveries: i64,
-    /// Where to go on: one call looks at 10,000 events, also of types that the endpoint does not want. Null when it was
-    /// all.
+    /// The time to continue with: one call checks 10,000 events, including types that the endpoint does not want. Null
+    /// if those were all.
     next_since: Option<DateTime<Utc>>,
 }
 
 /// Deliver events again
 ///
-/// Delivers all events since a moment that the endpoint wants once more, the oldest first, also those that happened
-/// while it was disabled or before it was made. Deliveries that wait for their next attempt are left alone.
+/// Delivers all events since a moment that the endpoint wants again, the oldest first, including those that happened
+/// while it was disabled or before it was created. Deliveries that wait for their next attempt are left alone.
 #[utoipa::path(
     tag = "webhook-endpoints",
     operation_id = "redeliverWebhooks",

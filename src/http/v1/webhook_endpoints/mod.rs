@@ -40,12 +40,12 @@ pub struct WebhookEndpointPage {
 /// Create a webhook endpoint
 ///
 /// From now on the service posts the events that you choose to this URL, as Standard Webhooks 1.0 says. The answer has
-/// the secret with which you verify them; the service shows it this once. The URL must begin with `https://` and lead
-/// to a public address; redirects are not followed.
+/// the secret with which you verify them; it is shown only once. The URL must begin with `https://` and lead to a
+/// public address; redirects are not followed.
 ///
 /// Answer with a status from 200 to 299 within 15 seconds. Anything else is tried again after 5 seconds, 5 minutes, 30
-/// minutes, 2, 5, 10, 14, 20 and 24 hours. The first attempts of a customer's events come in their order; later ones
-/// may not, so compare `sequence`. The same event may come twice: its `webhook-id` tells.
+/// minutes, 2, 5, 10, 14, 20 and 24 hours. The first attempts of a customer's events come in order; later attempts may
+/// not, so compare `sequence`. The same event may come twice, with the same `webhook-id`.
 #[utoipa::path(
     tag = "webhook-endpoints",
     operation_id = "createWebhookEndpoint",
@@ -151,7 +151,7 @@ pub async fn update_webhook_endpoint(
 
 /// Delete a webhook endpoint
 ///
-/// Deletes the endpoint and its secret. What waits for it is not delivered.
+/// Deletes the endpoint and its secret. Waiting events are not delivered.
 #[utoipa::path(
     tag = "webhook-endpoints",
     operation_id = "deleteWebhookEndpoint",
@@ -194,8 +194,8 @@ pub async fn pause_webhook_endpoint(
 
 /// Enable a webhook endpoint
 ///
-/// Ends a pause, or enables an endpoint that the service has disabled. What waited is delivered. Events that happened
-/// while the endpoint was disabled are not: ask for them with `redeliver`.
+/// Ends a pause, or enables an endpoint that the service has disabled. Waiting events are delivered. Events that
+/// happened while the endpoint was disabled are not: request them with `redeliver`.
 #[utoipa::path(
     tag = "webhook-endpoints",
     operation_id = "enableWebhookEndpoint",
@@ -215,8 +215,8 @@ pub async fn enable_webhook_endpoint(
 
 /// Replace the secret of a webhook endpoint
 ///
-/// Makes a new secret, and shows it in this answer only. For 24 hours every message carries two signatures, by the old
-/// and by the new secret. If a replacement is still under way, its old secret ends now.
+/// Makes a new secret, and shows it only in this answer. For 24 hours every message carries two signatures, by the old
+/// and by the new secret. If an earlier replacement has not ended, its old secret ends now.
 #[utoipa::path(
     tag = "webhook-endpoints",
     operation_id = "rotateWebhookEndpointSecret",

@@ -1,4 +1,4 @@
-//! Finds the entries that changed a wallet's debt. They are few, and have an index of their own.
+//! Finds the entries that changed a wallet's debt. There are few, and they have an index of their own.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Int2, Nullable, Numeric, Text, Uuid as SqlUuid};
@@ -41,8 +41,8 @@ impl Statement for DebtChanges {
     }
 }
 
-/// The changes of debt in an episode, in their order, and whether these are all of them. How much paid money had come
-/// in before identifies the episode (see [`crate::domain::explain::debts`]).
+/// The changes of debt in an episode, in their order, and whether these are all of them. The episode is identified by
+/// how much paid money had come in before it (see [`crate::domain::explain::debts`]).
 ///
 /// # Errors
 /// [`StorageError`].
@@ -53,7 +53,7 @@ pub async fn debt_changes(
     paid_in: Money,
     limit: i64,
 ) -> Result<(Vec<DebtChange>, bool), StorageError> {
-    // One row more than asked for shows whether there are more.
+    // One additional row shows whether there are more.
     let statement =
         DebtChanges { customer: customer.as_str().to_owned(), wallet, paid_in: paid_in.amount(), limit: limit + 1 };
     let mut rows: Vec<DebtChangeRow> = Cached(statement).load(conn).await?;

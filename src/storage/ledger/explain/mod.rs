@@ -109,8 +109,8 @@ impl Statement for FirstDebitPast {
     }
 }
 
-/// The numbers of the first and the last entry that can have taken from a range of a wallet's paid money. When nothing
-/// took the range's end yet, the last number is that of the entry that the wallet writes next.
+/// The numbers of the first and the last entry that can have taken from a range of a wallet's paid money. If nothing
+/// has taken the end of the range yet, the last number is that of the wallet's next entry.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -126,7 +126,7 @@ pub async fn debits_between(
     Ok((Cached(first).get_result(conn).await?, Cached(last).get_result(conn).await?))
 }
 
-/// The entries of a wallet from one number to another, the newest first, or upwards.
+/// The entries of a wallet from one number to another, newest first or oldest first.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -150,7 +150,8 @@ pub async fn entries_between(
     rows.into_iter().map(EntryRow::into_entry).collect()
 }
 
-/// Where a grant can have been used: entries of this wallet after the one that opened it, up to the last.
+/// The range in which a grant can have been used: the entries of this wallet after the one that opened it, up to the
+/// last.
 #[derive(Debug, Clone, Copy, Queryable)]
 pub struct UsesOfGrant {
     pub wallet: Uuid,
@@ -173,7 +174,7 @@ impl Statement for FindUsesOfGrant {
     }
 }
 
-/// Where a grant can have been used; `None` for a grant that no entry opened.
+/// The range in which a grant can have been used; `None` for a grant that no entry opened.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -212,7 +213,7 @@ impl<const UPWARDS: bool> Statement for DebitsOfGrant<UPWARDS> {
     }
 }
 
-/// The entries from one number to another that took from a grant, the newest first or upwards, each with the amount
+/// The entries from one number to another that took from a grant, newest first or oldest first, each with the amount
 /// that the grant paid.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Capturing holds of one part, paid money or the active grant, up to what they reserved.
+//! Captures holds that reserve one part (paid money or the active grant), up to what they reserved.
 
 use std::collections::BTreeMap;
 
@@ -78,8 +78,8 @@ struct Captured {
     n: i32,
 }
 
-/// Captures ordinary holds. Returns for each what was booked, or `None` where [`crate::storage::ledger::post`]
-/// must decide. No hold may be named twice in one call.
+/// Captures ordinary holds. Returns for each what was booked, or `None` if [`crate::storage::ledger::post`] must
+/// decide. No hold may be named twice in one call.
 ///
 /// # Errors
 /// The errors of `super::usage()`.

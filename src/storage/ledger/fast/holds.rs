@@ -1,4 +1,4 @@
-//! Opening holds that reserve one part of their wallet, the active grant or paid money.
+//! Opens holds that reserve one part of their wallet: the active grant or paid money.
 
 use std::collections::BTreeMap;
 
@@ -60,8 +60,7 @@ impl Statement for KnownHolds {
     }
 }
 
-/// Opens ordinary holds. Returns the opened hold for each, or `None` where [`crate::storage::ledger::post`] must
-/// decide.
+/// Opens ordinary holds. Returns the opened hold for each, or `None` if [`crate::storage::ledger::post`] must decide.
 ///
 /// # Errors
 /// The errors of `super::usage()`.

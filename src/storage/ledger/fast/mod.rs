@@ -3,10 +3,10 @@
 //! Each statement moves every wallet by its total, *if the wallet has enough and does not need the full path*, and
 //! inserts one row per item. All that an ordinary usage or hold changes is in the wallet's row: its paid money, what is
 //! left of its active grant and what holds reserve of it, and what its spend guard has counted. So a wallet with credit
-//! or caps costs no more than a plain one. A grant's own row is written by the full path, which decides whatever uses
-//! the active grant up, splits over two parts, meets a lapsed grant or passes a cap. `current_grants` and
-//! `all_grant_uses` put both together for readers. The conditions are the SQL functions `fast_path_covers` and
-//! `fast_path_captures`; a property test holds them against the domain, row by row.
+//! or caps costs no more than a plain one. The full path writes a grant's own row. It decides every posting that uses
+//! up the active grant, needs two parts, meets a lapsed grant or passes a cap. `current_grants` and `all_grant_uses`
+//! put both together for readers. The conditions are the SQL functions `fast_path_covers` and `fast_path_captures`; a
+//! property test compares them with the domain, row by row.
 //!
 //! A statement contains no other rule. It may leave out an item that could be booked, but never books one that must be
 //! refused: the caller passes the items without a result, or all items when the statement fails, to [`super::post`],

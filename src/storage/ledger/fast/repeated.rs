@@ -24,14 +24,14 @@ impl Keys {
         Self { customers, keys }
     }
 
-    /// Adds the parameters of a statement that finds the known ones.
+    /// Adds the parameters of a statement that finds the known keys.
     pub(super) fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Array<Text>, _>(&self.customers)?;
         parameters.add::<Array<Text>, _>(&self.keys)
     }
 }
 
-/// Whether a statement failed because of a repeated key although it has other postings, which can be tried again.
+/// Whether a statement failed because of a repeated key, and has other postings that can be tried again.
 pub(super) fn is_repeated(error: &StorageError, constraint: &str, postings: usize) -> bool {
     postings > 1 && error.violates(constraint)
 }

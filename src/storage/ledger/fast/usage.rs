@@ -76,12 +76,12 @@ impl Statement for KnownUsage {
     }
 }
 
-/// Books ordinary deductions. Returns for each what was booked, or `None` where [`crate::storage::ledger::post`] must
+/// Books ordinary deductions. Returns for each what was booked, or `None` if [`crate::storage::ledger::post`] must
 /// decide.
 ///
 /// # Errors
-/// Database errors. Nothing was booked, except that after a lost connection this is not known: a repetition with the
-/// same keys shows it.
+/// Database errors. Nothing was booked, unless the connection was lost: then a repetition with the same keys shows
+/// whether it was.
 pub async fn usage(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
     match move_usage(conn, items).await {
         Err(error) if is_repeated(&error, "entries_key_once", items.len()) => {}

@@ -1,10 +1,10 @@
--- The bonus that an order brought, and what became of it.
+-- The bonus that an order brought, and how much of it is spent or expired.
 --
 -- $1 text customer
 -- $2 uuid order
 --
--- Returns the grant's id, what of it is spent or held and was not revoked, and what of it expired unspent; or no row
--- where the order brought no bonus.
+-- Returns the grant's id, the part that is spent or held and was not revoked, and the part that expired unspent; or no
+-- row if the order brought no bonus.
 SELECT g.id, g.amount - (g.remaining - g.held) - x.amount - r.amount, x.amount
 FROM current_grants g
 CROSS JOIN LATERAL (SELECT coalesce(-sum(u.amount), 0) AS amount

@@ -8,8 +8,8 @@
 --
 -- Returns nothing.
 --
--- A trigger passes the gate of the customer's wallets (`wallet_gate`) for each row, also for one that is known already.
--- Therefore known wallets are left out first.
+-- A trigger takes the gate of the customer's wallets (`wallet_gate`) for each row, even for a wallet that exists.
+-- Therefore existing wallets are left out first.
 INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at)
 SELECT c, cu, p, i, ledger_now(), ledger_now()
 FROM unnest($1, $2, $3, $4) AS k (c, cu, p, i)

@@ -2,7 +2,7 @@
 --
 -- $1 text customer
 -- $2 uuid wallet id
--- $3 numeric where the range begins, on the line of paid_in
+-- $3 numeric where the range begins, as a value of paid_in
 -- $4 numeric where the range ends
 -- $5 bigint at most this many entries
 --

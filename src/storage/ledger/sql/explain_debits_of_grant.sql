@@ -1,16 +1,16 @@
--- The entries of a stretch of a wallet that took from a grant, newest first.
+-- The entries in a range of a wallet that took from a grant, newest first.
 --
 -- $1 text customer
 -- $2 uuid wallet
 -- $3 uuid grant
--- $4 bigint the number of the first entry of the stretch
+-- $4 bigint the number of the first entry of the range
 -- $5 bigint the number of its last entry
 -- $6 bigint at most this many
 --
 -- Returns the number of each entry, and what it took of the grant.
 --
--- Usage that took from this grant alone says so in its own row, which no index finds. So the stretch is walked down:
--- while a grant is the active one, nearly every entry uses it.
+-- Usage that took from this grant alone names it in its own row, which no index finds. So all entries of the range are
+-- read: while a grant is active, nearly every entry uses it.
 (
     SELECT e.seq, -e.granted AS used
     FROM entries e

@@ -1,10 +1,10 @@
--- As `explain_debits_of_grant.sql`, read backwards: the entries of a stretch of a wallet that took from a grant, the
--- oldest first.
+-- As `explain_debits_of_grant.sql`, read backwards: the entries in a range of a wallet that took from a grant, oldest
+-- first.
 --
 -- $1 text customer
 -- $2 uuid wallet
 -- $3 uuid grant
--- $4 bigint the number of the first entry of the stretch
+-- $4 bigint the number of the first entry of the range
 -- $5 bigint the number of its last entry
 -- $6 bigint at most this many
 --

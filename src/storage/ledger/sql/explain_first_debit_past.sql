@@ -1,11 +1,12 @@
--- Finds the first entry of a wallet after which more than an amount of paid money has gone out, or that amount.
+-- Finds the first entry of a wallet after which at least an amount, or more than that amount, of paid money has gone
+-- out.
 --
 -- $1 text customer
 -- $2 uuid wallet id
--- $3 numeric the amount, on the line of paid_out
+-- $3 numeric the amount, as a value of paid_out
 -- $4 bool whether the amount itself is enough
 --
--- Returns the number of the entry; one more than the last number if no entry has come so far.
+-- Returns the number of the entry, or one more than the last number if no entry has reached the amount.
 --
 -- Entries are numbered without a gap and paid_out never decreases, so the entry is found by binary search, in some 25
 -- steps through the primary key.

@@ -3,9 +3,9 @@
 --
 -- The holds are closed first, in id order, then their wallets are updated in key order: the order in which all writers
 -- lock. A hold is left out, and so not returned, if it is no longer open, reserves several parts, would use its grant
--- up, or its wallet needs the full path: `ledger::post` decides it. If that turns out only once the wallet's row is
--- locked, the statement fails as a whole (`fast_path_refused`): a closed hold whose wallet is not updated would be lost
--- money.
+-- up, or its wallet needs the full path; then `ledger::post` decides it. If that turns out only once the wallet's row
+-- is locked, the statement fails as a whole (`fast_path_refused`): a closed hold whose wallet is not updated would be
+-- lost money.
 --
 -- Per hold, in id order:
 -- $1 uuid[] id
@@ -39,7 +39,7 @@ WITH closed AS (
 ), total AS (
     SELECT customer_id, currency, product, sum(amount) AS held, sum(granted) AS held_granted, sum(taken) AS taken,
            sum(taken_paid) AS taken_paid, count(*) AS items,
-           -- The same for all of them: the wallet's active grant.
+           -- The same value for all of them: the wallet's active grant.
            max(grant_id::text)::uuid AS grant_id
     FROM closed
     GROUP BY 1, 2, 3

@@ -1,9 +1,9 @@
 -- Opens ordinary holds: the holds of one flush, any number of wallets and of holds.
 --
--- Each wallet is updated once, by the total of its holds: they reserve of its active grant, or of its paid money where
--- it has no grant. Where `fast_path_covers` does not allow that, the wallet is not updated, gets no hold and is not
--- returned: `ledger::post` decides its holds. If a key belongs to another hold, also to a captured one that is
--- deleted, the statement fails as a whole.
+-- Each wallet is updated once, by the total of its holds: they reserve its active grant, or its paid money if it has no
+-- grant. If `fast_path_covers` does not allow that, the wallet is not updated, gets no hold and is not returned:
+-- `ledger::post` decides its holds. If a key belongs to another hold, even to one that was captured and deleted, the
+-- statement fails as a whole.
 --
 -- Per wallet, in key order:
 -- $1 text[] customer
@@ -24,7 +24,7 @@
 --
 -- Returns one row per updated wallet: its place in $1, its id, its active grant, and when its holds were opened.
 --
--- The plan notes of `fast_usage.sql` hold here as well.
+-- The plan notes of `fast_usage.sql` apply here as well.
 WITH moved AS (
     UPDATE wallets w
     SET held = w.held + t.amount,

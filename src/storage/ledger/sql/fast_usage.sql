@@ -1,7 +1,7 @@
 -- Books ordinary deductions: the usage of one flush, any number of wallets and of items.
 --
--- Each wallet is updated once, by the total of its items. Its active grant pays, or its paid money where it has no
--- grant. Where `fast_path_covers` does not allow that, the wallet is not updated, gets no entry and is not returned:
+-- Each wallet is updated once, by the total of its items. Its active grant pays, or its paid money if it has no grant.
+-- If `fast_path_covers` does not allow that, the wallet is not updated, gets no entry and is not returned:
 -- `ledger::post` decides its items. Each item of an updated wallet becomes one entry.
 --
 -- Per wallet, in key order:
@@ -27,8 +27,8 @@
 --
 -- Plan notes. (a) An UPDATE locks rows in the order of its join. `customer_id = ANY (ARRAY[…])` can be used by neither
 -- a hash join nor a merge join, and `Pool::lane` leaves only index scans, so the join is a nested loop over the arrays
--- as they are: in key order, the order in which all writers lock wallets. (b) `generate_series` tells the planner that
--- there are many items. Without it the planner expects few, and compares each item with each wallet.
+-- in their order, which is key order: the order in which all writers lock wallets. (b) `generate_series` tells the
+-- planner that there are many items. Without it the planner expects few, and compares each item with each wallet.
 WITH moved AS (
     UPDATE wallets w
     SET paid = CASE WHEN w.active_grant IS NULL THEN w.paid - t.amount ELSE w.paid END,

@@ -13,9 +13,9 @@
 -- $10 numeric[] paid_out
 -- $11 text[] counterpart
 -- $12 text[] key
--- $13 numeric[] granted; null where the entry moves no granted credit, so that it takes no room in the row
--- $14 numeric[] debt; null where the entry moves no debt
--- $15 uuid[] the grant, where a usage or a capture used one alone
+-- $13 numeric[] granted; null if the entry moves no granted credit, so that it takes no space in the row
+-- $14 numeric[] debt; null if the entry moves no debt
+-- $15 uuid[] the grant, if a usage or a capture used exactly one
 -- $16 text[] reference
 -- $17 text[] description
 -- $18 jsonb[] metadata

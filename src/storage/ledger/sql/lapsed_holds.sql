@@ -4,7 +4,7 @@
 -- $2 uuid[] ids of the wallets
 -- $3 timestamptz now
 -- $4 text the name of the worker that sweeps holds
--- $5 bigint how many seconds before the worker's mark to look as well, in case the clock was set back
+-- $5 bigint how many seconds before the worker's mark the search begins, in case the clock was set back
 --
 -- Returns the columns of `HoldRow`, in id order.
 --

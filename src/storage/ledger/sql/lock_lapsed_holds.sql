@@ -1,11 +1,11 @@
 -- Locks and reads the open holds of some wallets whose time is over. A hold that another writer has locked is left to
--- that writer: to wait for it here would reverse the order of the locks.
+-- that writer, because waiting for it here would reverse the order of the locks.
 --
 -- $1 text[] customers of the wallets
 -- $2 uuid[] ids of the wallets
 -- $3 timestamptz now
 -- $4 text the name of the worker that sweeps holds
--- $5 bigint how many seconds before the worker's mark to look as well, in case the clock was set back
+-- $5 bigint how many seconds before the worker's mark the search begins, in case the clock was set back
 --
 -- Returns the columns of `HoldRow`, in id order.
 --

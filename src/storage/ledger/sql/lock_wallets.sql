@@ -5,9 +5,9 @@
 -- $2 text[] currency
 -- $3 text[] product
 --
--- Returns the columns of `WalletRow` for each wallet that exists; the last column is the time. Where one of them is
--- marked (taken-back money is claimed, or bonus is owed), all wallets of that customer and currency are locked and
--- returned, because money can move between them.
+-- Returns the columns of `WalletRow` for each wallet that exists; the last column is the time. If one of them is marked
+-- (taken-back money is claimed, or bonus is owed), all wallets of that customer and currency are locked and returned,
+-- because money can move between them.
 --
 -- The order of the locks is the order in which every writer locks wallets: by key, in byte order, as Rust compares. The
 -- clock is read outside of the CTE: in the same SELECT as FOR UPDATE it would be read before the wait for the lock.

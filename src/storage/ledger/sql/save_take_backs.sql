@@ -1,15 +1,15 @@
--- Inserts movements of taken-back money, and writes what was given back of known ones.
+-- Inserts movements of taken-back money, and writes how much of existing ones was given back.
 --
 -- Per movement:
 -- $1 text[] source
 -- $2 int[] number
 -- $3 text[] part
--- $4 uuid[] order that brought the money; null where it came to a wallet without an order
--- $5 uuid[] payment that brought it then
+-- $4 uuid[] order that brought the money; null if the money came to a wallet without an order
+-- $5 uuid[] the payment that brought it in that case
 -- $6 text[] customer
 -- $7 uuid[] wallet id
 -- $8 text[] counterpart of the source's own money
--- $9 uuid[] grant; null where it is for money
+-- $9 uuid[] grant; null if the movement is for money
 -- $10 numeric[] taken
 -- $11 numeric[] given back
 -- $12 int[] in how many entries it was given back

@@ -1,4 +1,5 @@
--- Writes what can change of a hold after it was opened. The holds are locked, so the order of the updates is free.
+-- Writes the columns of holds that can change. The holds are locked, so the order of the updates does not
+-- matter.
 --
 -- Per hold:
 -- $1 text[] customer

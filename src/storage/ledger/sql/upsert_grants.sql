@@ -1,4 +1,4 @@
--- Inserts new grants, and writes what changed of the others.
+-- Inserts new grants, and updates the others.
 --
 -- Per grant:
 -- $1 text[] customer
@@ -14,14 +14,15 @@
 -- $11 text[] created_by
 -- $12 timestamptz[] created_at
 -- $13 numeric[] owed
--- $14 bigint[] the number of the wallet's last entry where an entry can have used the grant since its row was written;
+-- $14 bigint[] the number of the wallet's last entry, if an entry can have used the grant since its row was written;
 --     0 otherwise
 -- $15 text[] client reference of a new grant, or null
 -- $16 jsonb[] metadata of a new grant, or null
 --
 -- Returns nothing.
 --
--- The condition at the end spares unchanged grants a new row version: one posting touches few of a wallet's grants.
+-- The condition at the end keeps unchanged grants from getting a new row version: one posting changes few of a wallet's
+-- grants.
 INSERT INTO grants AS g (customer_id, id, wallet_id, amount, remaining, held, priority, expires_at, reason, order_id,
                          created_by, created_at, owed, used_to, client_reference, metadata)
 SELECT *

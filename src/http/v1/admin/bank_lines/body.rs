@@ -16,9 +16,9 @@ use crate::http::edge::wire::{
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BankLineWorklist {
-    /// Several payments that were stated by hand fit the line, or one that contradicts it: choose.
+    /// Several payments that operators have stated fit the line, or one that contradicts it: choose.
     Tied,
-    /// Something of the money serves nothing yet.
+    /// Some of the money serves nothing yet.
     Unapplied,
 }
 
@@ -52,7 +52,7 @@ pub struct BankLine {
     currency: CurrencyCode,
     /// Positive where money arrived.
     amount: SignedAmount,
-    /// The bank's id; null where the file has none.
+    /// The bank's id; null if the file has none.
     #[schema(max_length = 200, example = "20261121-000123")]
     bank_transaction_id: Option<String>,
     /// The other side, as the bank writes it.
@@ -62,16 +62,17 @@ pub struct BankLine {
     remitter_account: Option<String>,
     #[schema(max_length = 1000, example = "TU0123456X top-up")]
     text: String,
-    /// The payment that the line is; null for money that left, and while an operator has to choose.
+    /// The payment of the line; null for money that left, and while an operator has to choose.
     payment_id: Option<PaymentIdText>,
-    /// What of the money serves nothing yet; null without a payment.
+    /// The part of the money that serves nothing yet; null without a payment.
     unapplied_amount: Option<Amount>,
     /// The payments among which an operator has to choose.
     #[schema(max_items = 1000)]
     tied_payments: Vec<PaymentIdText>,
-    /// The order that the line is probably for; null where none is, or where several are.
+    /// The order that the line is probably for; null if there is none, or if there are several.
     suggested_order_id: Option<TopUpOrderId>,
-    /// How much speaks for it: 100 for the reference, 60 for amount and remitter, 30 for amount and date, added up.
+    /// The score of the suggestion: 100 for the reference, 60 for amount and remitter, 30 for amount and date, added
+    /// up.
     #[schema(minimum = 0, maximum = 190, example = 90)]
     suggestion_score: Option<u16>,
     created_at: DateTime<Utc>,
@@ -116,12 +117,12 @@ pub struct BankLinePage {
     pub has_more: bool,
 }
 
-/// Which payment a line is.
+/// The chosen payment of a line.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "payment_id": "pay_019336f2b0a87c0e8f6f5a2f4c1d9e3b", "reason": "the payer confirms it" }))]
 pub struct ChooseBankLinePayment {
-    /// One of `tied_payments`; null where the line is none of them, but a payment of its own.
+    /// One of `tied_payments`; null if none of them is the line's, so that it gets a payment of its own.
     pub payment_id: Option<PaymentIdText>,
     pub reason: Reason,
 }

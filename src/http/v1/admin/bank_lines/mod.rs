@@ -24,7 +24,7 @@ use crate::http::edge::wire::{BankAccountId, BankLineId, CursorText, Limit, Note
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct BankLinesQuery {
-    /// Only lines with which something is left to do.
+    /// Only lines that need work.
     #[param(inline)]
     worklist: Option<BankLineWorklist>,
     /// Only lines of this account.
@@ -95,8 +95,8 @@ pub async fn get_bank_line(
 
 /// Choose the payment of a bank line
 ///
-/// Says which payment a tied line is: one that was stated by hand before, or a new one. What the bank says arrived
-/// holds from then on.
+/// Chooses the payment of a tied line: one that an operator has stated before, or a new one. From then on the bank's
+/// amount counts.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "adminChooseBankLinePayment",
@@ -123,8 +123,8 @@ pub async fn choose_bank_line_payment(
 
 /// Apply a bank line to an order
 ///
-/// Approves the order with what the bank's line says. A line can serve several orders: send the part of each. Above the
-/// threshold it is only proposed (202) until a second operator applies the same.
+/// Approves the order with the data of the bank's line. A line can serve several orders: send the part of each. Above
+/// the threshold it is only proposed (202) until a second operator applies the same.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "adminApplyBankLine",

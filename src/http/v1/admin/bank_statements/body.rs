@@ -52,7 +52,7 @@ impl From<StatementFormat> for BankStatementFormat {
     }
 }
 
-/// Where a statement stands.
+/// The status of a statement.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BankStatementStatus {
@@ -72,7 +72,7 @@ impl From<BankStatementStatus> for StatementState {
     }
 }
 
-/// A file of a bank. Its opening balance and its lines make its closing balance.
+/// A file of a bank. Its opening balance and its lines add up to its closing balance.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BankStatement {
     id: BankStatementId,
@@ -87,7 +87,7 @@ pub struct BankStatement {
     to: NaiveDate,
     #[schema(minimum = 0, maximum = 20000, example = 12)]
     lines: i32,
-    /// What arrived by its lines.
+    /// The sum that its lines brought.
     credits: Amount,
     /// What left.
     debits: Amount,
@@ -95,12 +95,12 @@ pub struct BankStatement {
     confirmed_gap: bool,
     uploaded_by: Actor,
     uploaded_at: DateTime<Utc>,
-    /// The second operator; null where none was needed, or none has approved.
+    /// The second operator; null if none was needed, or none has approved.
     approved_by: Option<Actor>,
     withdrawn_by: Option<Actor>,
-    /// When its lines were taken over; null until then.
+    /// When its lines were recorded; null until then.
     applied_at: Option<DateTime<Utc>>,
-    /// How many orders this request has credited by rule; null where it credits none.
+    /// How many orders this request has credited by rule; null if this request credits no orders.
     #[schema(minimum = 0, example = 3)]
     credited_orders: Option<u32>,
 }
@@ -158,7 +158,7 @@ pub struct BankStatementPage {
     pub has_more: bool,
 }
 
-/// A line as its file has it.
+/// A line of the file, unchanged.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BankStatementLine {
     /// Its number in the file, in the order of days.
@@ -167,7 +167,7 @@ pub struct BankStatementLine {
     booked_on: NaiveDate,
     /// Positive where money arrived.
     amount: SignedAmount,
-    /// The bank's id; null where the file has none.
+    /// The bank's id; null if the file has none.
     #[schema(max_length = 200, example = "20261121-000123")]
     bank_transaction_id: Option<String>,
     /// The other side, as the bank writes it.

@@ -17,8 +17,8 @@ use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::wire::{Actor, BankAccountId};
 
-/// How the CSV files of an account are read: the names of their columns. The amount stands in one column with a sign,
-/// in a column of credits and one of debits, or in one column beside another that says the direction by a word.
+/// How the CSV files of an account are read: the names of their columns. The amount is in one column with a sign,
+/// in a column of credits and one of debits, or in one column beside another that gives the direction by a word.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -26,7 +26,7 @@ use crate::http::edge::wire::{Actor, BankAccountId};
     "remitter_column": "Counterparty", "text_columns": ["Details"], "balance_column": "Balance"
 }))]
 pub struct StatementMapping {
-    /// Null where a mark at the beginning of the files tells, or they are in UTF-8.
+    /// The encoding of the files; null if a mark at their beginning tells it, or if they are in UTF-8.
     #[schema(max_length = 12, pattern = "^(utf-8|gbk|utf-16le|utf-16be|windows-1252)$", example = "gbk")]
     pub encoding: Option<String>,
     /// The character between cells; null for a comma.
@@ -40,14 +40,14 @@ pub struct StatementMapping {
     /// As `strftime` writes it.
     #[schema(min_length = 2, max_length = 40, example = "%Y-%m-%d")]
     pub date_format: String,
-    /// The amount, with a minus where money left, or beside `direction_column`.
+    /// The amount: negative if money left, or without a sign if there is a `direction_column`.
     #[schema(max_length = 100, example = "Amount")]
     pub amount_column: Option<String>,
     #[schema(max_length = 100, example = "Credit")]
     pub credit_column: Option<String>,
     #[schema(max_length = 100, example = "Debit")]
     pub debit_column: Option<String>,
-    /// Says by `credit_word` or `debit_word` whether money arrived or left.
+    /// The column that says, by `credit_word` or `debit_word`, whether money arrived or left.
     #[schema(max_length = 100, example = "Direction")]
     pub direction_column: Option<String>,
     #[schema(max_length = 100, example = "IN")]
@@ -60,11 +60,11 @@ pub struct StatementMapping {
     pub remitter_column: Option<String>,
     #[schema(max_length = 100, example = "Counterparty account")]
     pub remitter_account_column: Option<String>,
-    /// Where the payer's text stands; several are joined.
+    /// The columns of the payer's text; several are joined.
     #[serde(default)]
     #[schema(max_items = 10, example = json!(["Details"]))]
     pub text_columns: Vec<String>,
-    /// The balance after each line. It tells the balances of a file.
+    /// The column of the balance after each line. It gives the balances of a file.
     #[schema(max_length = 100, example = "Balance")]
     pub balance_column: Option<String>,
     /// The word before the balance with which a file opens.
@@ -72,7 +72,7 @@ pub struct StatementMapping {
     pub opening_label: Option<String>,
     #[schema(max_length = 100, example = "Closing balance")]
     pub closing_label: Option<String>,
-    /// Rows that begin with one of these words are no lines.
+    /// Rows that begin with one of these words are not lines.
     #[serde(default)]
     #[schema(max_items = 20, example = json!(["Total"]))]
     pub ignored_labels: Vec<String>,
@@ -167,7 +167,7 @@ fn each(problems: &mut Problems, pointer: &str, texts: &[String], most: usize) -
     read.collect()
 }
 
-/// Whether the form can be read, and tells a day apart from all others.
+/// Whether the form can be read, and identifies a day.
 fn is_date_format(format: &str) -> bool {
     let is_known = (2..=40).contains(&format.len()) && StrftimeItems::new(format).all(|item| item != Item::Error);
     let days = [(2026, 11, 9), (2025, 1, 31)].map(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day));
@@ -254,7 +254,7 @@ pub async fn get_statement_mapping(
 
 /// Say how CSV statements of an account are read
 ///
-/// Replaces the mapping of the account. It concerns files that are uploaded from now on.
+/// Replaces the mapping of the account. It applies to files that are uploaded from now on.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "adminSaveStatementMapping",

@@ -30,9 +30,9 @@ use crate::http::edge::wire::{Amount, BankAccountId, BankStatementId, CursorText
 struct UploadQuery {
     /// The account of which the file is.
     bank_account_id: BankAccountId,
-    /// The balance before the first line; needed where the file has none.
+    /// The balance before the first line; needed if the file has none.
     opening_balance: Option<Amount>,
-    /// The balance after the last line; needed where the file has none.
+    /// The balance after the last line; needed if the file has none.
     closing_balance: Option<Amount>,
     /// `true`: the file does not begin with the last closing balance of the account, and that is right.
     #[serde(default)]
@@ -41,15 +41,16 @@ struct UploadQuery {
 
 /// Upload a bank statement
 ///
-/// A file of a bank: camt.053, MT940, or a CSV whose columns the account's mapping names; the content tells which. The
-/// body is the file itself. Nothing of it counts unless its opening balance and its lines make its closing balance, and
-/// it begins where the last statement of the account ended. Where its credits and those that you took over alone in the
-/// last 24 hours pass the threshold, a second operator approves the file (202). The same file again is the same
-/// statement.
+/// A file of a bank: camt.053, MT940, or a CSV whose columns the account's mapping names. The content decides which.
+/// The body is the file itself. Nothing of it counts unless its opening balance and its lines add up to its closing
+/// balance, and it begins where the last statement of the account ended. If its credits, with those that you took over
+/// alone in the last 24 hours, exceed the threshold, a second operator must approve the file (202). Uploading the same
+/// file again returns the same statement.
 ///
-/// Each line on which money arrived is one payment: one that an operator has stated by hand, or a new one. A file that
-/// has a line of an earlier file in other words, for example in another format, is refused (`lines_on_record`). A line
-/// that names an order by its reference, over about the order's amount, completes it. The lines say what is left to do.
+/// Each line that brought money is one payment: one that an operator has stated, or a new one. A file that spells a
+/// line of an earlier file differently, for example in another format, is refused (`lines_on_record`). A line that
+/// names an order by its reference, with about the order's amount, completes the order. The lines show what is left to
+/// do.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "adminUploadBankStatement",
@@ -181,7 +182,7 @@ struct LinesQuery {
 
 /// List the lines of a bank statement
 ///
-/// As the file has them, in the order of days: what a second operator looks at before the approval.
+/// The lines of the file in the order of days, for a second operator to check before the approval.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "adminListBankStatementLines",
@@ -211,7 +212,7 @@ pub async fn list_bank_statement_lines(
 
 /// Approve a bank statement
 ///
-/// Takes over the lines of a file that waits. The operator who uploaded it cannot approve it.
+/// Takes over the lines of a waiting file. The operator who uploaded it cannot approve it.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "adminApproveBankStatement",
@@ -231,7 +232,7 @@ pub async fn approve_bank_statement(
 
 /// Withdraw a bank statement
 ///
-/// Ends a file that waits; nothing of it counts.
+/// Ends a waiting file; nothing of it counts.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "adminWithdrawBankStatement",

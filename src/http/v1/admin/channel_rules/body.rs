@@ -30,15 +30,15 @@ pub struct AdminChannelRule {
     minimum: Option<Amount>,
     /// The largest payment; null for the one of the top-up options.
     maximum: Option<Amount>,
-    /// The place among the channels.
+    /// The place of the channel in lists.
     #[schema(minimum = 0, maximum = 1_000_000, example = 10)]
     rank: i32,
-    /// Whether the channel is recommended. If no channel that a customer can use says so, the one with the lowest rank
-    /// is.
+    /// Whether the channel is recommended. If no channel that a customer can use is marked as recommended, the one with
+    /// the lowest rank is recommended.
     recommended: bool,
     /// The fee in percent of the amount.
     fee_percent: PercentText,
-    /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
+    /// Whether the payer pays the fee on top of the amount. Otherwise the fee is deducted from what is credited.
     fee_on_top: bool,
     /// Whether a refund gives the fee back to the payer, in proportion. Tax always goes back.
     fee_refundable: bool,
@@ -47,13 +47,13 @@ pub struct AdminChannelRule {
     /// How long the money takes to arrive, in words for the customer.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: String,
-    /// The processing time in days; null where nothing is promised. An order is due at the end of its last day.
+    /// The processing time in days; null if nothing is promised. An order is due at the end of its last day.
     processing_days: Option<ProcessingDays>,
     /// A number that grows with every change. It is also the ETag: `"<version>"`.
     #[schema(minimum = 1, example = 1)]
     version: i64,
     updated_at: DateTime<Utc>,
-    /// Who changed it last. The audit log has its history, under its `target`.
+    /// Who changed it last. The audit log has its history.
     updated_by: Actor,
 }
 
@@ -101,18 +101,18 @@ pub struct ChannelRuleRequest {
     /// The largest payment; absent for the one of the top-up options.
     #[schema(nullable = false)]
     maximum: Option<Amount>,
-    /// The place among the channels.
+    /// The place of the channel in lists.
     #[schema(minimum = 0, maximum = 1_000_000, example = 10)]
     rank: i32,
-    /// Whether the channel is recommended. If no channel that a customer can use says so, the one with the lowest rank
-    /// is.
+    /// Whether the channel is recommended. If no channel that a customer can use is marked as recommended, the one with
+    /// the lowest rank is recommended.
     #[serde(default)]
     recommended: bool,
     /// The fee in percent of the amount.
     #[serde(default = "zero")]
     #[schema(default = "0")]
     fee_percent: PercentText,
-    /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
+    /// Whether the payer pays the fee on top of the amount. Otherwise the fee is deducted from what is credited.
     #[serde(default)]
     #[schema(default = false)]
     fee_on_top: bool,

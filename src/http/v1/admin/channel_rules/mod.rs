@@ -71,8 +71,8 @@ fn read(asked: ChannelRuleRequest, path: &RulePath, query: &ProductQuery) -> Res
 ///
 /// Saves the rule of a channel in a currency, for the main wallet or one product. A new rule is created (201); for an
 /// existing one the call replaces the version that `If-Match` names (200). It fails with 428 `if_match_required` if the
-/// rule exists and `If-Match` is missing, and with 412 if the rule has changed since. Orders keep the price with which
-/// they were created.
+/// rule exists and `If-Match` is missing, and with 412 if the rule has changed since then. Orders keep the price with
+/// which they were created.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminSaveChannelRule",

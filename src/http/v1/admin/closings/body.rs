@@ -16,7 +16,7 @@ use crate::http::v1::admin::payouts::body::Payout;
 #[serde(rename_all = "snake_case")]
 #[schema(as = ClosingStatus)]
 pub enum ClosingStatusName {
-    /// Nothing new goes out; `waits_for` says what is still open.
+    /// No money goes out; `waits_for` says what is still open.
     Waiting,
     /// Payments are refunded, newest first.
     Refunding,
@@ -59,8 +59,8 @@ impl From<ClosingStatusName> for ClosingState {
 /// Something that a closing waits for.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ClosingWait {
-    /// What is waited for. Where the rest is to be paid out, that is also `billing_profile` for a customer without one,
-    /// or `bank_account` where the profile names no bank account.
+    /// What the closing waits for. If the rest is to be paid out, this can also be `billing_profile` for a customer
+    /// without one, or `bank_account` if the profile names no bank account.
     what: ClosingWaitName,
     /// How many there are.
     #[schema(minimum = 1)]
@@ -104,7 +104,7 @@ pub struct Closing {
     updated_at: DateTime<Utc>,
     /// When it was closed; null until then, and while it is reopened.
     closed_at: Option<DateTime<Utc>>,
-    /// When a worker looks at it next; null: no more.
+    /// When a worker checks it next; null: never.
     next_step_at: Option<DateTime<Utc>>,
 }
 
@@ -148,7 +148,7 @@ pub struct ClosingDetails {
     updated_at: DateTime<Utc>,
     /// When it was closed; null until then, and while it is reopened.
     closed_at: Option<DateTime<Utc>>,
-    /// When a worker looks at it next; null: no more.
+    /// When a worker checks it next; null: never.
     next_step_at: Option<DateTime<Utc>>,
     /// What is still open.
     #[schema(max_items = 10)]
@@ -159,7 +159,7 @@ pub struct ClosingDetails {
     /// What the account owes, one sum for each currency: debt of wallets, and taken-back money.
     #[schema(max_items = 200)]
     owed: Vec<ClosingSum>,
-    /// When the rest can be paid out at the earliest; null: at any time.
+    /// The earliest time at which the rest can be paid out; null: at any time.
     payout_from: Option<DateTime<Utc>>,
     /// The payouts, newest first.
     #[schema(max_items = 1000)]

@@ -17,7 +17,7 @@ use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerPath, CustomerQuery};
 use crate::http::edge::wire::{CursorText, Limit, Reason};
 
-/// Why an account is closed, or is not after all.
+/// Why an account is closed, or why its closing is withdrawn.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "the customer asked for it"}))]
@@ -36,12 +36,12 @@ impl ClosingReason {
 
 /// Close an account
 ///
-/// From now on nothing new goes out of the wallets (409 `account_closed`), pending orders are cancelled, refund
-/// requests are refused, and no order and no refund request is made. When no order, hold, refund and unapplied payment
-/// is open any more, granted credit is forfeited, and payments are refunded to their sources, newest first; each refund
-/// waits for another operator where you lack the permission `finance`. No money goes while a payment is disputed. The
-/// rest is paid out by bank transfer. A worker takes each step as soon as it can be taken. An account that is being
-/// closed already stays so, with the first reason.
+/// From now on no money goes out of the wallets (409 `account_closed`), pending orders are cancelled, refund requests
+/// are refused, and new orders and refund requests are refused. When no order, hold, refund or unapplied payment is
+/// open any more, granted credit is forfeited, and payments are refunded to their sources, newest first. If you lack
+/// the permission `finance`, each refund waits for another operator. No money goes out while a payment is disputed. The
+/// rest is paid out by bank transfer. A worker takes each step as soon as it can be taken. If the account is being
+/// closed already, nothing changes, and the first reason stays.
 #[utoipa::path(
     tag = "admin-closings",
     operation_id = "adminCloseCustomer",
@@ -86,9 +86,9 @@ pub async fn advance_closing(
 
 /// Withdraw a closing
 ///
-/// Ends a closing that is `waiting`: the account is as before, but for the orders that were cancelled and the refund
-/// requests that were refused. Later it cannot
-/// be withdrawn, because money may have gone back. Once it is withdrawn, there is no closing to withdraw: 404.
+/// Ends a closing that is `waiting`: the account is as before, except that orders were cancelled and refund requests
+/// refused. Later it cannot be withdrawn, because money may have gone back. Once it is withdrawn, there is no closing
+/// to withdraw: 404.
 #[utoipa::path(
     tag = "admin-closings",
     operation_id = "adminWithdrawClosing",
@@ -96,7 +96,7 @@ pub async fn advance_closing(
     request_body = ClosingReason,
     responses(
         (status = 200, description = "The withdrawn closing", body = Closing),
-        (status = 409, description = "`closing_moved_on`: it waits no longer"),
+        (status = 409, description = "`closing_moved_on`: it no longer waits"),
     ),
     security(("bearer" = ["operator:admin"]))
 )]

@@ -29,7 +29,7 @@ pub struct Dispute {
     amount: Amount,
     /// What the customer's wallets owe for it, less what they got back. It was taken, or is still claimed.
     taken_back: SignedAmount,
-    /// The part of the order's bonus that goes back with it: revoked, or taken as money where it was spent.
+    /// The part of the order's bonus that goes back with it: revoked or, if it was spent, taken as money.
     bonus_taken: SignedAmount,
     /// The reason that the provider gives.
     #[schema(max_length = 500, example = "fraudulent")]
@@ -40,12 +40,13 @@ pub struct Dispute {
     evidence: Option<DisputeEvidenceState>,
 }
 
-/// How far the evidence about a dispute is.
+/// The state of the evidence about a dispute.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DisputeEvidenceState {
-    /// Until when the company takes evidence; null where it does not say.
+    /// Until when the company takes evidence; null if it does not say.
     due_at: Option<DateTime<Utc>>,
-    /// Whether the company waits for evidence. It does not once it has some, also where that was sent on its own pages.
+    /// Whether the company waits for evidence. It no longer waits once it has evidence, even if that was sent on its
+    /// own pages.
     awaited: bool,
     /// When evidence was sent; null until then.
     sent_at: Option<DateTime<Utc>>,

@@ -44,14 +44,14 @@ struct DisputesQuery {
     order: Option<TopUpOrderId>,
     /// Only disputes of this customer.
     customer_id: Option<CustomerIdText>,
-    /// `evidence_due`: only open disputes whose evidence the company waits for until some time, and nobody has sent.
-    /// The list is then sorted by that time, the earliest first.
+    /// `evidence_due`: only open disputes for which the company waits for evidence until some time, and nobody has sent
+    /// any. The list is then sorted by that time, the earliest first.
     worklist: Option<DisputeWorklist>,
-    /// Only that worklist, and of it what is due before this time.
+    /// Only the part of that worklist that is due before this time.
     #[serde(default, deserialize_with = "times::moment")]
     evidence_due_before: Option<DateTime<Utc>>,
     /// The order of the list: `newest` first, which is the default, or `oldest`. With the worklist, `oldest` is the
-    /// default: what is due first comes first.
+    /// default, which sorts by the time at which evidence is due.
     sort: Option<SortName>,
     cursor: Option<CursorText>,
     limit: Option<Limit>,

@@ -20,17 +20,18 @@ use crate::http::edge::wire::{
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DisputeCase {
     dispute: Dispute,
-    /// Until when the company takes evidence; null where it does not say.
+    /// Until when the company takes evidence; null if it does not say.
     evidence_due_at: Option<DateTime<Utc>>,
-    /// Whether the company waits for evidence. It does not once it has some, also where that was sent on its own pages.
+    /// Whether the company waits for evidence. It no longer waits once it has evidence, even if that was sent on its
+    /// own pages.
     evidence_awaited: bool,
-    /// What the company charges the platform for the dispute; null where it does not say.
+    /// What the company charges the platform for the dispute; null if it does not say.
     fee_amount: Option<Amount>,
     fee_currency: Option<CurrencyCode>,
     /// Who has sent evidence; null until then. It is sent once.
     evidence_sent_by: Option<Actor>,
     evidence_sent_at: Option<DateTime<Utc>>,
-    /// The file as it was sent.
+    /// The sent file.
     #[schema(max_length = 20000, example = "Order TU0123456X over 20 USD, paid on 2026-11-21, for the main wallet.")]
     evidence_sent: Option<String>,
 }
@@ -60,7 +61,7 @@ struct DisputePath {
 
 /// Read a dispute
 ///
-/// With the day until which the company takes evidence, and what it charges.
+/// The dispute, with the time until which the company takes evidence, and the company's charge.
 #[utoipa::path(
     tag = "admin-disputes",
     operation_id = "adminGetDispute",
@@ -78,7 +79,7 @@ pub async fn get_dispute(
     Ok(HttpResponse::Ok().json(DisputeCase::from(&view)))
 }
 
-/// What shows that the payer ordered, agreed, got a receipt, and used what he paid for.
+/// Evidence that the payer ordered, agreed, got a receipt, and used what was paid for.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DisputeEvidence {
     order_id: TopUpOrderId,
@@ -133,7 +134,7 @@ impl From<&Evidence> for DisputeEvidence {
 
 /// Read the evidence about a dispute
 ///
-/// A file that is ready to be sent, made of what is on record now: the order, the consent, the receipt, the customer's
+/// A file that is ready to be sent, made from the current records: the order, the consent, the receipt, the customer's
 /// addresses, the timeline, and what the money paid for.
 #[utoipa::path(
     tag = "admin-disputes",
@@ -152,7 +153,7 @@ pub async fn get_dispute_evidence(
     Ok(HttpResponse::Ok().json(DisputeEvidence::from(&evidence)))
 }
 
-/// What is added to the evidence.
+/// An addition to the evidence.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "note": "the payer has confirmed the order by e-mail" }))]
@@ -163,8 +164,8 @@ pub struct SendDisputeEvidence {
 
 /// Send the evidence about a dispute
 ///
-/// Sends the file to the company, which passes it to the payer's bank at once and takes it once. Where a company takes
-/// evidence on its own pages only, the call fails with `provider_unsupported`; copy the text there.
+/// Sends the file to the company, which passes it to the payer's bank at once and takes it once. If a company takes
+/// evidence only on its own pages, the call fails with `provider_unsupported`; copy the text there.
 #[utoipa::path(
     tag = "admin-disputes",
     operation_id = "adminSendDisputeEvidence",
@@ -187,7 +188,7 @@ pub async fn send_dispute_evidence(
     Ok(HttpResponse::Ok().json(DisputeCase::from(&view)))
 }
 
-/// How disputes of one month, company and currency ended.
+/// The number of disputes of one month, company, currency and status.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DisputeOutcomeCount {
     /// The month in which they were opened.
@@ -233,7 +234,7 @@ struct OutcomesQuery {
 
 /// Count disputes by month and outcome
 ///
-/// How the disputes ended, or that they are open, by the month in which they were opened, the newest first.
+/// How many disputes are open, won or lost, by the month in which they were opened, the newest month first.
 #[utoipa::path(
     tag = "admin-disputes",
     operation_id = "adminListDisputeOutcomes",

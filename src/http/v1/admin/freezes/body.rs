@@ -16,7 +16,7 @@ pub struct Freeze {
     /// The wallet; null for all wallets of the customer.
     wallet_id: Option<WalletId>,
     frozen: bool,
-    /// Why it is frozen. This and the next two are null when it is not. Only operators learn the reason.
+    /// Why it is frozen. This field and the next two are null if it is not frozen. Only operators learn the reason.
     reason: Option<Reason>,
     frozen_by: Option<Actor>,
     frozen_at: Option<DateTime<Utc>>,

@@ -1,4 +1,5 @@
-//! `/v1/admin/customers/…/freeze` and `/v1/admin/wallets/…/freeze`: an operator's stop, and its end.
+//! `/v1/admin/customers/…/freeze` and `/v1/admin/wallets/…/freeze`: an operator freezes a customer or a wallet, and
+//! ends the freeze.
 
 pub mod body;
 
@@ -14,7 +15,7 @@ use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerPath, CustomerQuery};
 use crate::http::edge::wire::{Reason, WalletId};
 
-/// Why something is frozen, or no longer.
+/// Why a freeze begins or ends.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "the card holder denies the payments"}))]
@@ -42,13 +43,13 @@ struct WalletPath {
 ///
 /// Stops all wallets of the customer, also those that the customer gets later: usage that may be refused, new holds,
 /// captures beyond their hold, transfers and refunds answer 409 `customer_frozen`. Money still comes in, and usage that
-/// has happened is still booked. A customer who is frozen already stays so, with the first reason.
+/// has happened is still booked. A customer who is frozen already stays frozen, with the first reason.
 #[utoipa::path(
     tag = "admin-freezes",
     operation_id = "adminFreezeCustomer",
     params(CustomerPath, CustomerQuery),
     request_body = FreezeReason,
-    responses((status = 200, description = "The freeze that stands", body = Freeze)),
+    responses((status = 200, description = "The freeze in force", body = Freeze)),
     security(("bearer" = ["operator:admin"]))
 )]
 #[post("/v1/admin/customers/{customer_id}/freeze")]
@@ -66,8 +67,8 @@ pub async fn freeze_customer(
 
 /// Unfreeze a customer
 ///
-/// Ends the freeze of a customer. A wallet that was frozen by itself stays frozen. A customer who is not frozen stays
-/// so.
+/// Ends the freeze of a customer. A wallet that was frozen by itself stays frozen. For a customer who is not frozen,
+/// nothing changes.
 #[utoipa::path(
     tag = "admin-freezes",
     operation_id = "adminUnfreezeCustomer",
@@ -91,13 +92,13 @@ pub async fn unfreeze_customer(
 
 /// Freeze a wallet
 ///
-/// Stops one wallet, as the freeze of a customer stops all: what spends answers 409 `wallet_frozen`.
+/// Stops one wallet, as the freeze of a customer stops all: operations that spend answer 409 `wallet_frozen`.
 #[utoipa::path(
     tag = "admin-freezes",
     operation_id = "adminFreezeWallet",
     params(WalletPath),
     request_body = FreezeReason,
-    responses((status = 200, description = "The freeze that stands", body = Freeze)),
+    responses((status = 200, description = "The freeze in force", body = Freeze)),
     security(("bearer" = ["operator:admin"]))
 )]
 #[post("/v1/admin/wallets/{wallet_id}/freeze")]

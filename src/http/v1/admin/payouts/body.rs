@@ -19,7 +19,7 @@ pub struct PayoutBeneficiary {
     account: String,
 }
 
-// Personal data must not get into logs.
+// Personal data must not appear in logs.
 impl std::fmt::Debug for PayoutBeneficiary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PayoutBeneficiary").finish_non_exhaustive()

@@ -46,7 +46,7 @@ pub struct CreatePayout {
     currency: CurrencyCode,
     /// Our account that sends the money, in the same currency.
     bank_account_id: BankAccountId,
-    /// The customer's account, where the billing profile names none. The name is always that of the profile.
+    /// The customer's account, if the billing profile names none. The name is always that of the profile.
     #[schema(max_length = 64, example = "6216600100001234567")]
     account: Option<String>,
 }
@@ -75,8 +75,8 @@ fn answer(made: &Made<payout::Payout>) -> HttpResponse {
 /// Propose a payout
 ///
 /// Proposes to pay out all that is left of an account in one currency, to the name in the billing profile. The closing
-/// must be in the status `payout`, and so many days must have passed since the last payment that can be contested as
-/// the service is set to, and no payment may be disputed. Nothing moves until a second operator approves it.
+/// must be in the status `payout`, and no payment may be disputed. A configured number of days must have passed since
+/// the last payment that can be contested. Nothing moves until a second operator approves it.
 #[utoipa::path(
     tag = "admin-closings",
     operation_id = "adminCreatePayout",
@@ -222,7 +222,7 @@ pub async fn approve_payout(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"bank_transaction_id": "20261122-000045"}))]
 pub struct MarkPayoutSent {
-    /// The bank's own id of the outgoing transfer. It can serve one payout only.
+    /// The bank's own id of the outgoing transfer. It can serve only one payout.
     bank_transaction_id: BankTransactionId,
 }
 
@@ -265,8 +265,8 @@ pub struct RejectPayout {
 /// Reject a payout
 ///
 /// Ends a payout that waits, or records that its transfer was not made, or came back: the wallet has the money again,
-/// and a closed account is reopened. For money that has left the wallet, the operator who approved the payout cannot
-/// say so. The same call again changes nothing.
+/// and a closed account is reopened. If the money has left the wallet, it must be another operator than the one who
+/// approved the payout. The same call again changes nothing.
 #[utoipa::path(
     tag = "admin-closings",
     operation_id = "adminRejectPayout",

@@ -30,17 +30,17 @@ pub struct Refund {
     /// What the customer's wallets owe for the refund, less what they got back: the share of the credited amount that
     /// belongs to `amount`. It was taken, or is still claimed.
     debited_amount: SignedAmount,
-    /// The part of the order's bonus that goes back with it: revoked, or taken as money where it was spent.
+    /// The part of the order's bonus that goes back with it: revoked or, if it was spent, taken as money.
     bonus_taken: SignedAmount,
     reason: Reason,
     /// Why the refund failed, or what it waits for.
     #[schema(max_length = 2000, example = "expired_or_canceled_card")]
     failure: Option<String>,
-    /// Whether the refund was started in the provider's dashboard, and then found and recorded by the service.
+    /// Whether the refund was started in the provider's dashboard. The service then found and recorded it.
     adopted: bool,
     /// Whether the wallet was allowed to go into debt for the refund.
     override_balance: bool,
-    /// Whether what the order's wallet lacked was to be taken from other wallets of the customer.
+    /// Whether the amount that the order's wallet lacked was to be taken from other wallets of the customer.
     from_products: bool,
     /// Who asked for the refund.
     proposed_by: Actor,

@@ -213,8 +213,8 @@ pub async fn get_refund(
 
 /// Approve a refund
 ///
-/// Approves a proposed refund. It takes another operator than the one who proposed it. The service checks everything
-/// again, because the wallet may have less money by now.
+/// Approves a proposed refund. The operator who proposed it cannot approve it. The service checks everything again,
+/// because the wallet may have less money now.
 #[utoipa::path(
     tag = "admin-refunds",
     operation_id = "adminApproveRefund",
@@ -246,13 +246,13 @@ pub async fn approve_refund(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"bank_transaction_id": "20261122-000045"}))]
 pub struct MarkRefundSent {
-    /// The bank's own id of the outgoing transfer. It can serve one refund only.
+    /// The bank's own id of the outgoing transfer. It can serve only one refund.
     bank_transaction_id: BankTransactionId,
 }
 
 /// Mark a bank refund as sent
 ///
-/// For refunds by bank transfer, which people send by hand. The same call again changes nothing.
+/// For refunds by bank transfer, which operators send. The same call again changes nothing.
 #[utoipa::path(
     tag = "admin-refunds",
     operation_id = "adminMarkRefundSent",
@@ -290,9 +290,9 @@ pub struct RejectRefund {
 ///
 /// Rejects a proposed refund, or a refund by bank transfer that did not arrive, or ends a refund that the payment
 /// company still refuses after 20 hours. Before such a refund is ended, the company is asked for all refunds of the
-/// payment, and one that it has made is recorded instead. The wallet gets back what it gave. The same call again
-/// changes nothing. Where a threshold for a second operator is set, who proposed, approved or sent a refund by bank
-/// transfer does not say that it did not arrive: `second_operator_needed`.
+/// payment, and if it has made one, that one is recorded instead. The wallet gets back what it gave. The same call
+/// again changes nothing. If a threshold for a second operator is set, an operator who proposed, approved or sent a
+/// refund by bank transfer cannot say that it did not arrive (`second_operator_needed`).
 #[utoipa::path(
     tag = "admin-refunds",
     operation_id = "adminRejectRefund",

@@ -32,11 +32,11 @@ pub enum ReportLine {
     BonusTakenBack,
     /// Corrections by operators, reversed approvals among them.
     Adjusted,
-    /// Money between the wallets of one customer: nothing in sum, but something for each product.
+    /// Money between the wallets of one customer: zero in total, but not for each product.
     Transferred,
-    /// The rest of accounts that close, which the bank paid out, less what came back.
+    /// The rest of accounts that are being closed, which was paid out by bank transfer, less what came back.
     PaidOut,
-    /// What closed accounts owed, and we gave up, less what came after all.
+    /// What closed accounts owed, and we wrote off, less what came later.
     WrittenOff,
 }
 
@@ -111,19 +111,19 @@ pub struct ActivityRow {
     /// The day, or the first day of the month.
     period: NaiveDate,
     currency: CurrencyCode,
-    /// The product of the wallets, where the report tells products apart; the empty text is the main wallet.
+    /// The product of the wallets, if the report separates products; the empty text is the main wallet.
     #[schema(max_length = 32, example = "whatsapp")]
     product: Option<String>,
-    /// The channel by which the money came or went, where the report tells channels apart. Null: none.
+    /// The channel by which the money came or went, if the report separates channels. Null: none.
     channel: Option<PaymentChannel>,
-    /// What arrived and was credited: credited + fee + tax, less what reversed approvals took back of it.
+    /// The money that arrived and was credited: credited + fee + tax, less what reversed approvals took back.
     gross: SignedAmount,
     fee: SignedAmount,
     /// The tax that payers paid on top.
     tax: SignedAmount,
     /// The tax that the gross contains.
     tax_included: SignedAmount,
-    /// What wallets got of it.
+    /// The part that wallets got.
     credited: SignedAmount,
     /// Promotional credit that was given.
     granted: SignedAmount,
@@ -137,9 +137,9 @@ pub struct ActivityRow {
     refunded: SignedAmount,
     /// The fee that credit notes gave back, less what their cancellations undid.
     returned_fee: SignedAmount,
-    /// The tax, paid on top, that credit notes gave back. In the same way.
+    /// The tax, paid on top, that credit notes gave back, less what their cancellations undid.
     returned_tax: SignedAmount,
-    /// The tax that the amounts of credit notes contain. In the same way.
+    /// The tax that the amounts of credit notes contain, less what their cancellations undid.
     returned_tax_included: SignedAmount,
     /// The tax that is due: tax + tax_included − returned_tax − returned_tax_included.
     tax_due: SignedAmount,
@@ -147,13 +147,13 @@ pub struct ActivityRow {
     disputed: SignedAmount,
     /// Bonus that went with refunds and disputes, and money in place of spent bonus.
     bonus_taken_back: SignedAmount,
-    /// Corrections; negative where they took more than they gave.
+    /// Corrections; negative if they took more than they gave.
     adjusted: SignedAmount,
-    /// What came from other wallets less what went there: zero, unless the report tells products apart.
+    /// What came from other wallets less what went there: zero, unless the report separates products.
     transferred: SignedAmount,
-    /// The rest of accounts that close, which the bank paid out, less what came back.
+    /// The rest of accounts that are being closed, which was paid out by bank transfer, less what came back.
     paid_out: SignedAmount,
-    /// What closed accounts owed, and we gave up, less what came after all.
+    /// What closed accounts owed, and we wrote off, less what came later.
     written_off: SignedAmount,
     /// How much more is owed to customers through all of this.
     change: SignedAmount,
@@ -210,7 +210,7 @@ pub struct RollForward {
     opening: OwedParts,
     #[schema(max_items = 11)]
     lines: Vec<RollForwardLine>,
-    /// At the end of the last day.
+    /// What is owed at the end of the last day.
     closing: OwedParts,
 }
 
@@ -284,7 +284,7 @@ pub struct ReportEntry {
     currency: CurrencyCode,
     product: Option<ProductCode>,
     line: ReportLine,
-    /// What happened, more exactly than the type of the flow says.
+    /// The kind of the entry, which is more exact than the type of the flow.
     kind: EntryKindName,
     change: OwedParts,
     /// The other side.

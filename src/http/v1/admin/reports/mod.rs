@@ -68,13 +68,13 @@ struct ActivityQuery {
     to: NaiveDate,
     /// Whether a row is a day or a month; a day when absent.
     by: Option<ReportPeriod>,
-    /// By what else rows are told apart. Repeat the parameter for both.
+    /// What else separates rows. Repeat the parameter for both.
     #[serde(default)]
     #[param(max_items = 2)]
     split: Vec<ReportSplit>,
     currency: Option<CurrencyCode>,
     product: Option<ProductFilter>,
-    /// Only what came or went by this channel.
+    /// Only money that came or went by this channel.
     channel: Option<PaymentChannel>,
     cursor: Option<CursorText>,
     limit: Option<Limit>,
@@ -146,7 +146,7 @@ pub async fn report_activity(
 /// Report the roll-forward
 ///
 /// What was owed to customers before the first day, each reason why it changed, and what is owed at the end of the last
-/// day: for each currency, as of any past day. Opening and lines are the closing, to the last digit.
+/// day, for each currency. Opening plus all lines is the closing, to the last digit.
 #[utoipa::path(
     tag = "admin-reports",
     operation_id = "adminReportRollForward",
@@ -185,7 +185,7 @@ struct EntriesQuery {
     line: Option<ReportLine>,
     currency: Option<CurrencyCode>,
     product: Option<ProductFilter>,
-    /// Only what came or went by this channel.
+    /// Only money that came or went by this channel.
     channel: Option<PaymentChannel>,
     cursor: Option<CursorText>,
     limit: Option<Limit>,
@@ -193,8 +193,8 @@ struct EntriesQuery {
 
 /// List the entries behind a figure
 ///
-/// The account flows of all customers of which a figure of the reports is the sum, wallet by wallet and oldest first.
-/// Ask with the days, the line and the filters of the figure.
+/// The account flows of all customers that add up to a figure of the reports, wallet by wallet and oldest first. Use
+/// the days, the line and the filters of the figure.
 #[utoipa::path(
     tag = "admin-reports",
     operation_id = "adminListReportEntries",
@@ -232,7 +232,7 @@ pub async fn list_report_entries(
 
 /// Report the age of promotional credit
 ///
-/// What is left of promotional credit now, for each currency, by how long ago it was given and by how soon it expires.
+/// What is left of promotional credit now, for each currency, by its age and by the time until it expires.
 #[utoipa::path(
     tag = "admin-reports",
     operation_id = "adminReportGrantAgeing",
@@ -247,8 +247,9 @@ pub async fn report_grant_ageing(_: AsOperator<FINANCE>, app: web::Data<App>) ->
 
 /// Export the journal
 ///
-/// The entries of some days as double-entry lines for an accounting system, as CSV: one line for each day, reason,
-/// account and side. On every day debits are credits in each currency. `TOPUP_JOURNAL_ACCOUNTS` names the accounts.
+/// The entries of a range of days as double-entry lines for an accounting system, as CSV: one line for each day,
+/// reason, account and side. On every day debits equal credits in each currency. `TOPUP_JOURNAL_ACCOUNTS` names the
+/// accounts.
 #[utoipa::path(
     tag = "admin-reports",
     operation_id = "adminExportJournal",

@@ -29,7 +29,7 @@ pub struct AdminTopUpOptions {
     #[schema(minimum = 1, example = 1)]
     version: i64,
     updated_at: DateTime<Utc>,
-    /// Who changed it last. The audit log has its history, under its `target`.
+    /// Who changed it last. The audit log has its history.
     updated_by: Actor,
 }
 
@@ -56,7 +56,7 @@ impl From<TopUpOptions> for AdminTopUpOptions {
     "presets": ["50", "100", "500", "1000"], "minimum": "10", "maximum": "200000", "order_ttl_minutes": 1440
 }))]
 pub struct TopUpOptionsRequest {
-    /// The amounts to offer, in the order in which customers see them. They lie between minimum and maximum.
+    /// The amounts to offer, in the order in which customers see them. They are between minimum and maximum.
     #[schema(max_items = 20)]
     presets: Vec<Amount>,
     minimum: Amount,

@@ -43,7 +43,7 @@ pub async fn admin_list_top_up_options(_: AsOperator, app: web::Data<App>) -> Re
 ///
 /// Saves the options of a currency, for the main wallet or one product. New options are created (201); for existing
 /// ones the call replaces the version that `If-Match` names (200). It fails with 428 `if_match_required` if the options
-/// exist and `If-Match` is missing, and with 412 if they have changed since.
+/// exist and `If-Match` is missing, and with 412 if they have changed since then.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminSaveTopUpOptions",

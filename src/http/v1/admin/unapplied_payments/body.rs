@@ -13,7 +13,7 @@ use crate::http::edge::wire::{
     ProviderCode, Reason, RefundId, TopUpOrderId,
 };
 
-/// A verified payment that serves no order, or only in part.
+/// A verified payment that serves no order, or serves one only in part.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnappliedPayment {
     id: PaymentIdText,
@@ -31,8 +31,8 @@ pub struct UnappliedPayment {
     unapplied_amount: Amount,
     /// The order that the payment names; null if it names none of the platform's orders.
     order_id: Option<TopUpOrderId>,
-    /// Why the payment was not applied; null once nothing of it is left.
-    #[schema(max_length = 2000, example = "19.99 USD arrived for an order over 20")]
+    /// Why the payment was not applied; null once all of it is used.
+    #[schema(max_length = 2000, example = "19.99 USD arrived for an order of 20")]
     reason: Option<String>,
     /// Whether the company says that this is real money. False for test money.
     live: bool,
@@ -61,7 +61,7 @@ impl From<&Payment> for UnappliedPayment {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnappliedTotal {
     currency: CurrencyCode,
-    /// How many payments there are.
+    /// The number of payments.
     #[schema(minimum = 0, example = 2)]
     count: i64,
     unapplied_amount: Amount,
@@ -87,12 +87,12 @@ pub struct UnappliedPaymentPage {
     pub totals: Option<Vec<UnappliedTotal>>,
 }
 
-/// To what unapplied money is applied: either an order, or a wallet of a customer.
+/// The destination of unapplied money: either an order, or a wallet of a customer.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "customer_id": "demo", "reason": "paid twice, and wants to keep it" }))]
 pub struct ApplyUnappliedPayment {
-    /// The order that it completes. The order gets what is applied, whatever it is over.
+    /// The order that it completes. The order gets the applied amount, whatever the order's amount is.
     pub order_id: Option<TopUpOrderId>,
     /// The customer whose wallet it credits.
     pub customer_id: Option<CustomerIdText>,
@@ -108,7 +108,7 @@ pub struct ApplyUnappliedPayment {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "reason": "paid twice" }))]
 pub struct ReturnUnappliedPayment {
-    /// The bank's id of the transfer by which you have sent the money back. Absent: the company that took the payment
+    /// The bank's id of the transfer by which you sent the money back. Absent: the company that took the payment
     /// sends it back.
     pub bank_transaction_id: Option<BankTransactionId>,
     /// The part that goes back; absent for all that is left.
@@ -116,7 +116,7 @@ pub struct ReturnUnappliedPayment {
     pub reason: Reason,
 }
 
-/// Why a payment is set aside.
+/// Why a payment is dismissed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "reason": "the payer cannot be found" }))]
@@ -124,7 +124,7 @@ pub struct DismissUnappliedPayment {
     pub reason: Reason,
 }
 
-/// What becomes of the money.
+/// The destination of the money.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DecisionDestination {
@@ -154,7 +154,8 @@ pub struct UnappliedDecision {
     destination: DecisionDestination,
     currency: CurrencyCode,
     amount: Amount,
-    /// The order that the money completes; null for another destination. The same holds for the next three.
+    /// The order that the money completes; null for another destination. This and the next three fields are null for
+    /// other destinations.
     order_id: Option<TopUpOrderId>,
     customer_id: Option<CustomerIdText>,
     product: Option<ProductCode>,
@@ -164,7 +165,7 @@ pub struct UnappliedDecision {
     reason: Reason,
     proposed_by: Actor,
     proposed_at: DateTime<Utc>,
-    /// The second operator; null where none was needed, or none has approved.
+    /// The second operator; null if none was needed, or none has approved.
     approved_by: Option<Actor>,
     withdrawn_by: Option<Actor>,
     /// When it was carried out; null until then.

@@ -42,13 +42,13 @@ struct UnappliedPaymentsQuery {
     order: Option<TopUpOrderId>,
     /// Only payments that name an order of this customer.
     customer_id: Option<CustomerIdText>,
-    /// Only what arrived at this moment or later.
+    /// Only payments that arrived at this moment or later.
     #[serde(default, deserialize_with = "times::moment")]
     received_from: Option<DateTime<Utc>>,
-    /// Only what arrived before this moment.
+    /// Only payments that arrived before this moment.
     #[serde(default, deserialize_with = "times::moment")]
     received_to: Option<DateTime<Utc>>,
-    /// `true`: the payments that were set aside, instead of those that wait for an operator.
+    /// `true`: the payments that were dismissed, instead of those that wait for an operator.
     #[serde(default)]
     dismissed: bool,
     /// The order of the list: `newest` first, which is the default, or `oldest`.
@@ -62,7 +62,7 @@ struct UnappliedPaymentsQuery {
 
 /// List unapplied payments
 ///
-/// All payments with unapplied money: what was too little or too much, came in another currency or twice, or names an
+/// All payments with unapplied money: payments of too little or too much, in another currency, paid twice, or for an
 /// order that the platform does not know. Other sales of the same merchant account are not listed, and neither is money
 /// that the company has given back.
 #[utoipa::path(
@@ -174,7 +174,7 @@ pub async fn apply_unapplied_payment(
         (Some(_), None) => order.map(Wanted::Order),
         (None, Some(_)) => customer.zip(product).map(|(customer, product)| Wanted::Wallet { customer, product }),
         (Some(_), Some(_)) => {
-            problems.add("/customer_id", Code::InvalidValue, "must be absent where order_id is sent");
+            problems.add("/customer_id", Code::InvalidValue, "must be absent if order_id is sent");
             None
         }
         (None, None) => {
@@ -190,8 +190,8 @@ pub async fn apply_unapplied_payment(
 /// Return an unapplied payment
 ///
 /// Sends unapplied money back to its payer: by the company that took it, or, with `bank_transaction_id`, by the bank
-/// transfer that you have made. What was sent by hand always needs a second operator (202), and so does money that
-/// names no order.
+/// transfer that you have made. A transfer that you have made always needs a second operator (202), and so does money
+/// that names no order.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "adminReturnUnappliedPayment",
@@ -200,7 +200,7 @@ pub async fn apply_unapplied_payment(
     responses(
         (status = 200, description = "It goes back: `refund_id` is the refund", body = UnappliedDecision),
         (status = 202, description = "`awaiting_second_approval`: nothing is recorded yet", body = UnappliedDecision),
-        (status = 409, description = "`nothing_unapplied`, `decision_waiting`, `not_refundable` where the company \
+        (status = 409, description = "`nothing_unapplied`, `decision_waiting`, `not_refundable` if the company \
             cannot send it back, or `bank_transaction_used`"),
     ),
     security(("bearer" = ["operator:finance"]))
@@ -226,9 +226,9 @@ pub async fn return_unapplied_payment(
     Ok(answer(&decide::decide(&app, &caller, &problems.into_result(new)?, &key).await?))
 }
 
-/// Set an unapplied payment aside
+/// Dismiss an unapplied payment
 ///
-/// The money stays on record, and the payment leaves the list. It can still be applied or returned. Repeating it
+/// The money stays recorded, and the payment leaves the list. It can still be applied or returned. Repeating it
 /// changes nothing.
 #[utoipa::path(
     tag = "admin-payments",
@@ -263,7 +263,7 @@ struct DecisionsQuery {
     limit: Option<Limit>,
 }
 
-/// List decisions that wait
+/// List proposed decisions about unapplied money
 ///
 /// The decisions about unapplied money that wait for a second operator, newest first.
 #[utoipa::path(
@@ -308,7 +308,7 @@ impl DecisionPath {
 
 /// Approve a decision about unapplied money
 ///
-/// Carries it out. The operator who proposed it cannot approve it, and it is refused when less is left by now.
+/// Carries it out. The operator who proposed it cannot approve it, and it is refused if less is left now.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "adminApproveUnappliedDecision",
@@ -334,7 +334,7 @@ pub async fn approve_unapplied_decision(
 
 /// Withdraw a decision about unapplied money
 ///
-/// Ends a decision that waits; the money stays where it is. Withdrawing it again changes nothing.
+/// Ends a waiting decision; the money stays where it is. Withdrawing it again changes nothing.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "adminWithdrawUnappliedDecision",

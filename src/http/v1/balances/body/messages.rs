@@ -65,8 +65,8 @@ impl StreamedOrder {
     }
 }
 
-/// `balance.low` and `balance.recovered`: what is available has fallen below the threshold of a low-balance alert, or
-/// has risen to it again.
+/// `balance.low` and `balance.recovered`: the available amount has fallen below the threshold of a low-balance alert,
+/// or has risen to it again.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StreamedBalanceAlert {
     event_id: EventId,
@@ -75,7 +75,7 @@ pub struct StreamedBalanceAlert {
     currency: CurrencyCode,
     product: Option<ProductCode>,
     available: SignedAmount,
-    /// Null where the alert was removed meanwhile.
+    /// Null if the alert was removed meanwhile.
     threshold: Option<Amount>,
     /// The wallet's version at the event.
     #[schema(minimum = 0, example = 7)]
@@ -101,7 +101,7 @@ impl StreamedBalanceAlert {
 /// `GET /v1/balances` shows it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StreamedTakenBackDebt {
-    /// One sum for each currency; empty where nothing is claimed.
+    /// One sum for each currency; empty if nothing is claimed.
     #[schema(max_items = 200)]
     taken_back_debt: Vec<TakenBackDebt>,
 }
@@ -113,7 +113,7 @@ pub struct StreamedEnd {
 }
 
 /// Why a stream ends: connect again with a new token (`token_expired`), or at once (`shutting_down`). After `replaced`
-/// do not connect again: another stream of this customer has taken the place.
+/// do not connect again: another stream of this customer has taken its place.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamedEndReason {
@@ -161,7 +161,8 @@ pub fn render(message: &StreamMessage) -> sse::Event {
     written.map_or_else(still_here, |written| written.id(message.cursor.to_string()).into())
 }
 
-/// The message after which a stream ends with its token. It has no id: the cursor of the message before stays.
+/// The last message of a stream whose token expires. It has no id, so the client keeps the cursor of the message
+/// before.
 pub fn token_expired() -> sse::Event {
     let written = write("stream.end", &StreamedEnd { reason: StreamedEndReason::TokenExpired });
     written.map_or_else(still_here, Into::into)

@@ -16,8 +16,8 @@ pub struct BalanceList {
     pub customer_id: CustomerIdText,
     #[schema(max_items = 1000)]
     pub balances: Vec<Balance>,
-    /// Taken-back money that is claimed from the customer, one sum for each currency. While it stands, nothing new is
-    /// spent in that currency, and money that comes in is taken for it.
+    /// Taken-back money that is claimed from the customer, one sum for each currency. While there is such a claim,
+    /// nothing new is spent in that currency, and money that comes in is taken for it.
     #[schema(max_items = 200)]
     pub taken_back_debt: Vec<TakenBackDebt>,
 }
@@ -41,7 +41,7 @@ pub struct Balance {
     /// paid + granted − held − debt.
     available: SignedAmount,
     /// What can be transferred to another wallet or refunded: paid money that no hold reserves, less the debt. Granted
-    /// credit stays where it is.
+    /// credit cannot move.
     transferable: Amount,
     /// Whether an operator has frozen the wallet or the customer: then nothing new is spent.
     frozen: bool,

@@ -39,7 +39,7 @@ pub struct OrdersQuery {
     pub reference: Option<ReferenceFilter>,
     /// Only orders with exactly this client reference.
     pub client_reference: Option<ClientReference>,
-    /// `true`: only orders about which a statement or a reversal waits for a second operator.
+    /// `true`: only orders for which an approval or its reversal waits for a second operator.
     #[serde(default)]
     pub awaiting_second_approval: bool,
     #[serde(default, deserialize_with = "times::moment")]
@@ -92,13 +92,13 @@ pub struct OrderPage {
 pub enum OrderWorklist {
     /// Bank transfers that wait for their verification.
     AwaitingVerification,
-    /// Those of them that have waited for longer than customers are promised.
+    /// Bank transfers that have waited longer than customers are promised.
     Overdue,
-    /// What one operator stated waits for another one.
+    /// An operator's proposal waits for a second operator.
     AwaitingSecondOperator,
     /// Money arrived that does not complete the order.
     ShortPayment,
-    /// The company holds the money for review, or has not said for an hour what became of it.
+    /// The company reviews the money, or has not reported its state for an hour.
     StuckAtProvider,
 }
 
@@ -124,7 +124,7 @@ impl OrderWorklist {
     }
 }
 
-/// A company that has said nothing for so long should be asked.
+/// A company that has not reported for this long should be asked.
 const STUCK_AFTER: Duration = Duration::hours(1);
 
 /// Whose orders a list shows, and to whom.

@@ -42,18 +42,18 @@ pub struct TopUpOrder {
     /// Why the order is stuck, or ended as it did; null otherwise. In events it is English.
     #[schema(max_length = 2000, example = json!(null))]
     reason: Option<String>,
-    /// The reason for programs; null where there is none. What is missing stands in `short_payment`.
+    /// The reason for programs; null if there is none. `short_payment` says what is missing.
     reason_code: Option<OrderReasonCode>,
-    /// What arrived of the money and what is missing, while the order waits for that; null in lists.
+    /// How much money has arrived and how much is missing, while the order waits for the rest; null in lists.
     short_payment: Option<ShortPayment>,
     channel: PaymentChannel,
     currency: CurrencyCode,
     /// What the wallet is to get before fees.
     amount: Amount,
-    /// What the payer pays: amount + tax, and the fee where it comes on top.
+    /// What the payer pays: amount + tax, and the fee if it comes on top.
     payable_amount: Amount,
     fee: Amount,
-    /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
+    /// Whether the payer pays the fee on top of the amount. Otherwise the fee is deducted from what is credited.
     fee_on_top: bool,
     /// The tax that the payer pays on top of the amount.
     tax: Amount,
@@ -63,7 +63,7 @@ pub struct TopUpOrder {
     tax_rule: Option<AppliedTax>,
     /// Promotional credit that the order brings in addition.
     bonus: Amount,
-    /// Why there is no bonus: another order of the customer reserves it. Null where nothing was withheld.
+    /// Why there is no bonus: another order of the customer reserves it. Null if nothing was withheld.
     bonus_reason_code: Option<BonusReasonCode>,
     /// The amount that the wallet gets, or got.
     credited_amount: Amount,
@@ -94,7 +94,7 @@ pub struct TopUpOrder {
     /// What the payer has to do next; null when there is nothing to do, and in events.
     next_action: Option<NextAction>,
     created_at: DateTime<Utc>,
-    /// When the money of a payment made at once has arrived at the latest; null where nothing is promised.
+    /// The latest time at which the money arrives if the customer pays at once; null if nothing is promised.
     due_at: Option<DateTime<Utc>>,
     expires_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -105,9 +105,9 @@ pub struct TopUpOrder {
     /// Everything that happened to the order, oldest first. Lists and events leave it empty.
     #[schema(max_items = 1000)]
     timeline: Vec<OrderEvent>,
-    /// What an operator stated about the bank transfer. Operators alone see it; null in lists.
+    /// What an operator stated about the bank transfer. Only operators see it; null in lists.
     approval: Option<OrderApproval>,
-    /// The reversal of the approval. Operators alone see it; null in lists.
+    /// The reversal of the approval. Only operators see it; null in lists.
     reversal: Option<OrderReversal>,
     /// The payments that name the order or serve it, the oldest first. Operators alone see them; empty in lists.
     #[schema(max_items = 1000, example = json!([]))]
@@ -133,7 +133,7 @@ pub struct OrderEvent {
     detail: Option<String>,
 }
 
-/// What the payer has to do next. `type` names the object beside it that tells how.
+/// What the payer has to do next. `type` names the field with the details.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "type": "redirect",
@@ -164,7 +164,7 @@ pub enum NextActionType {
 pub struct RedirectAction {
     #[schema(max_length = 4000, example = "https://checkout.example.com/c/pay/cs_test_123")]
     url: String,
-    /// PayPal's id of the order, which the buttons of PayPal's JavaScript SDK take in place of the redirect; null for
+    /// The order's id at PayPal, which the buttons of PayPal's JavaScript SDK need in place of the redirect; null for
     /// other companies. After the payer has approved, call `verify`.
     #[schema(max_length = 64, example = "5O190127TN364715T")]
     paypal_order_id: Option<String>,
@@ -220,9 +220,8 @@ pub struct BankTransferAction {
     expires_at: DateTime<Utc>,
 }
 
-/// Transfer nothing: the account that this order showed was changed or closed. Ask for the account that takes transfers
-/// now, by `POST /v1/top-up-orders/{order_id}/bank-account`. A transfer that is on its way is still credited when it
-/// arrives.
+/// Transfer nothing: the account that this order showed was changed or closed. Get the current account by `POST
+/// /v1/top-up-orders/{order_id}/bank-account`. A transfer that is on its way is still credited when it arrives.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BankAccountClosedAction {
     closed_at: DateTime<Utc>,
@@ -232,7 +231,7 @@ pub struct BankAccountClosedAction {
 }
 
 impl TopUpOrder {
-    /// The order with its texts in a language of customers.
+    /// The order with its texts in the given language.
     #[must_use]
     pub fn told_in(mut self, order: &Order, language: Language) -> Self {
         if let Some(said) = OrderReason::of(order).and_then(|reason| reason.sentence(language)) {
@@ -259,7 +258,7 @@ pub fn listed_order_body(order: &Order) -> TopUpOrder {
     render(order, Vec::new(), None, None)
 }
 
-/// Orders as lists show them to operators: also with the age of what waits for them.
+/// Orders as lists show them to operators: also with how long they have waited.
 pub fn order_bodies_for_operators(
     app: &App,
     orders: &[Order],

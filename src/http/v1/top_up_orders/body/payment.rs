@@ -27,18 +27,18 @@ pub struct OrderPayment {
     amount: Amount,
     /// The part that serves this order.
     applied_amount: Amount,
-    /// The part that serves nothing, and that was not given back.
+    /// The part that serves nothing and was not given back.
     unapplied_amount: Amount,
     /// The part that went back to the payer, or is on its way back.
     refunded_amount: Amount,
     received_at: DateTime<Utc>,
-    /// The bank account on which the money arrived. This and the next three are null where no bank line stands behind
-    /// the payment.
+    /// The bank account on which the money arrived. This field and the next three are null if the payment has no bank
+    /// line.
     bank_account_id: Option<BankAccountId>,
     /// The bank's id of the line, as an operator wrote it.
     bank_transaction_id: Option<BankTransactionId>,
     received_on: Option<NaiveDate>,
-    /// Who sent it, as the bank says; null where that was not stated.
+    /// Who sent it, according to the bank; null if that was not stated.
     remitter_name: Option<RemitterName>,
 }
 

@@ -11,10 +11,10 @@ use crate::http::edge::wire::{Amount, CurrencyCode};
 /// payment of the full amount completes the order, too.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ShortPayment {
-    /// What arrived, a sum for each currency.
+    /// The money that arrived, a sum for each currency.
     #[schema(max_items = 20)]
     arrived: Vec<ArrivedMoney>,
-    /// What is missing of what is payable; zero where more arrived.
+    /// The missing part of the payable amount; zero if more arrived.
     missing_amount: Amount,
 }
 

@@ -16,7 +16,7 @@ pub struct OrderRemitter {
     /// Whether the name is the name or the company of the billing profile. Case, marks, punctuation and the order of
     /// words make no difference. Null in lists, and without a profile.
     matches_billing_profile: Option<bool>,
-    /// The name in the billing profile, if it is another.
+    /// The name in the billing profile, if it is different.
     #[schema(max_length = 200, example = "Demo Customer")]
     billing_name: Option<String>,
 }
@@ -34,7 +34,7 @@ impl From<&Remitter> for OrderRemitter {
 }
 
 impl OrderRemitter {
-    /// The remitter with what the comparison says.
+    /// The remitter, with the result of the comparison.
     #[must_use]
     pub fn checked(self, check: Option<&RemitterCheck>) -> Self {
         let billing_name = match check {

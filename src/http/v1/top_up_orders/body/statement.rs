@@ -15,14 +15,14 @@ use crate::http::edge::wire::{
 pub struct OrderApproval {
     /// The part that serves this order.
     received_amount: Amount,
-    /// All that arrived by the transfer; null where it is `received_amount`.
+    /// The whole amount of the transfer; null if it equals `received_amount`.
     transaction_amount: Option<Amount>,
     bank_transaction_id: BankTransactionId,
     bank_account_id: BankAccountId,
     received_on: NaiveDate,
-    /// Who sent the transfer, as the bank says; null where it was not stated.
+    /// Who sent the transfer, according to the bank; null if it was not stated.
     remitter_name: Option<RemitterName>,
-    /// It is another line of the bank's statement than the one on record under the same id.
+    /// It is another line of the bank's statement than the recorded one with the same id.
     another_line: bool,
     note: Option<Note>,
     stated_by: Actor,
@@ -30,7 +30,7 @@ pub struct OrderApproval {
     /// Who approved it; null while it waits for a second operator.
     approved_by: Option<Actor>,
     approved_at: Option<DateTime<Utc>>,
-    /// The payment that stands for the transfer; null while it waits.
+    /// The transfer's payment; null while the statement waits.
     payment_id: Option<PaymentIdText>,
 }
 
