@@ -418,7 +418,7 @@ async fn the_command_line_makes_and_ends_keys_of_anybody() {
         (&["key", "create", "--owner", "service:meter", "--permission", "read"], "--permission must be absent"),
         (&["key", "create", "--owner", "service:meter", "--days", "91"], "--days must be 1 to 90"),
         (&["key", "revoke"], "required"),
-        (&["key", "revoke", "--id", "key_1"], "is no id of a key"),
+        (&["key", "revoke", "--id", "key_1"], "--id must be the id of a key"),
     ] {
         let (done, _, why) = run(arguments);
         assert!(!done && why.contains(said), "{arguments:?}: {why}");

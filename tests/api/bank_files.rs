@@ -86,7 +86,7 @@ async fn the_command_imports_what_the_bank_sends() {
     let (done, said) = run(ACCOUNT);
     assert!(done && said.contains("4 lines: 1750.00 CNY arrived, 19.50 CNY left. 1 orders were credited"), "{said}");
     let (done, said) = run(ACCOUNT);
-    assert!(done && said.contains("on record already"), "{said}");
+    assert!(done && said.contains("already recorded"), "{said}");
     let (done, said) = run("bac_00000000000000000000000000000000");
     assert!(!done && said.contains("no such bank account"), "{said}");
     assert_eq!(paid(&app, "alice").await, "100.00");
@@ -178,7 +178,7 @@ async fn the_same_days_in_other_words_bring_no_money_again() {
     let refused = upload_as(&app, "ops", camt, "&confirm_gap=true").await.problem(422, "lines_on_record");
     let said = text(&refused, "detail");
     assert!(
-        said.contains("lines 1, 2)") && said.contains("line 1 over") && said.contains(text(&first, "id")),
+        said.contains("lines 1, 2)") && said.contains("line 1 of") && said.contains(text(&first, "id")),
         "{said}"
     );
     // Now the ids are read as well.

@@ -113,7 +113,7 @@ async fn a_day_is_folded_once_nobody_can_add_to_it_and_adds_up() {
 
     let tomorrow = next.day.succ_opt().unwrap();
     let refused = too_recent("journal", &ask(next.day, tomorrow)).await;
-    assert!(refused.starts_with(&tomorrow.to_string()) && refused.ends_with(&next.day.to_string()), "{refused}");
+    assert!(refused.starts_with(&tomorrow.to_string()) && refused.ends_with(&format!("{}.", next.day)), "{refused}");
     finance.get(&path("activity", &ask(tomorrow, next.day))).await.names("?to", "out_of_range");
     finance.get(&path("activity", &ask(next.day - Duration::days(366), next.day))).await.names("?from", "out_of_range");
     finance.get("/v1/admin/reports/activity?from=yesterday&to=2026-11-01").await.problem(422, "validation_failed");
