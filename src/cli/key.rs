@@ -93,7 +93,8 @@ async fn work(config: &Config, database: &Database, arguments: &KeyArguments) ->
             ))
         }
         KeyCommand::Revoke(RevokeArguments { id, .. }) => {
-            let id = id.as_deref().and_then(|id| IdKind::ApiKey.parse(id)).ok_or("--id must be the id of a key: key_…")?;
+            let id =
+                id.as_deref().and_then(|id| IdKind::ApiKey.parse(id)).ok_or("--id must be the id of a key: key_…")?;
             let key = api_keys::revoke_one(&pool, id).await.map_err(said)?;
             Ok(format!(
                 "The key of {} is revoked; running services refuse it in five seconds. \

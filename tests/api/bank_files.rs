@@ -177,10 +177,7 @@ async fn the_same_days_in_other_words_bring_no_money_again() {
     upload(&app, camt).await.problem(422, "confirm_gap");
     let refused = upload_as(&app, "ops", camt, "&confirm_gap=true").await.problem(422, "lines_on_record");
     let said = text(&refused, "detail");
-    assert!(
-        said.contains("lines 1, 2)") && said.contains("line 1 of") && said.contains(text(&first, "id")),
-        "{said}"
-    );
+    assert!(said.contains("lines 1, 2)") && said.contains("line 1 of") && said.contains(text(&first, "id")), "{said}");
     // Now the ids are read as well.
     mapping["bank_id_column"] = json!("Id");
     save_mapping(&app, &mapping).await.expect(200);
