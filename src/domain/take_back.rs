@@ -1,29 +1,56 @@
-//! Taken-back money: a company or an operator took it from us, and the customer's wallets give it.
+//! Money that is taken back: a payment company or an operator took it from us, so the customer's wallets have to give
+//! it.
 //!
-//! **Sources.** A refund, a dispute and a reversed approval take back money of one payment: what it brought to an
-//! order, and what it brought to a wallet without an order. Each is a source, and what it takes from the wallets is
-//! recorded in movements ([`Taken`]), numbered from 1. A movement is of one wallet.
+//! # An example
 //!
-//! **Reach.** For money that has already left, the wallets are taken from by force ([`Reach::AllWallets`]): from the
-//! order's wallet, then from the main wallet, then from the products by code; only unheld paid money beyond the
-//! wallet's debt. What is missing is a [`Claim`] on the customer in that currency. It is in no wallet's figures.
+//! A customer paid 100 by card, moved them to the product `whatsapp`, and spent 30 there. Now the payer disputes the
+//! 100.
 //!
-//! **While a claim is open**, no wallet of that customer and currency has unheld paid money beyond its debt: whatever
-//! appears is taken in the same transaction, for the oldest claim first. New usage that may be refused, new holds,
-//! captures beyond their hold, transfers and refunds are refused with the sum that ends it. Captures within a hold,
-//! releases, reversals, usage that has happened, grants and top-ups go on.
+//! 1. The dispute takes 70 from `whatsapp`. No wallet has the other 30, so they become a claim on the customer.
+//! 2. The customer tops up 50. The top-up is credited, and 30 of it are taken in the same transaction. The claim ends.
+//! 3. The dispute is won. 100 are given back: first 30 to the wallet that was topped up, then 70 to `whatsapp`.
 //!
-//! **Giving back** first cancels what that source still claims; then it goes movement by movement, last taken
-//! first, each into the wallet that it came from.
+//! # Sources and movements
 //!
-//! **The bonus.** The share of an order's bonus that goes back with its money is revoked from the grant, as far as it
-//! is left and not held. The rest was spent, so money is taken for it, against `promotion`. When bonus returns later (a
-//! hold is released, usage is reversed), it is revoked, and the money goes back to its wallet in the same transaction.
+//! A **source** is what takes money back: a refund, a dispute, or the reversal of a wrong approval. It concerns one
+//! payment, and asks for all or a part of what that payment brought to an order, or to a wallet without an order.
+//!
+//! Each time that it takes from a wallet, this is recorded as a **movement** ([`Taken`]). A movement is of one wallet,
+//! and the movements of a source are numbered from 1.
+//!
+//! # Which wallets give
+//!
+//! [`Reach`] says which wallets a source may take from, and what happens if they have too little. If the money has
+//! already left us, that is [`Reach::AllWallets`]: the order's wallet gives first, then the main wallet, then those of
+//! the products in the order of their codes. Each gives only paid money that no hold reserves and that exceeds its
+//! debt. What is missing becomes a [`Claim`] on the customer in that currency. A claim is in no wallet's figures.
+//!
+//! # While a claim is open
+//!
+//! No wallet of that customer and currency keeps money that it could give. Whatever appears is taken in the same
+//! transaction, for the oldest claim first.
+//!
+//! - **Refused**, with the sum that would end the claims: usage that may be refused, new holds, captures beyond their
+//!   hold, transfers, refunds and payouts.
+//! - **Allowed:** usage that has already happened, captures within a hold, releases, reversals, grants and top-ups.
+//!
+//! # Giving back
+//!
+//! A refund can fail, and a dispute can be won. Then what the source still claims is cancelled first. After that its
+//! movements are given back, the last one first, each into the wallet that it came from.
+//!
+//! # The bonus
+//!
+//! If an order brought a bonus, a share of the bonus goes back with the order's money. As far as that share is left and
+//! not held, it is revoked from the grant. The rest was spent or is held, so money is taken for it, against the
+//! counterpart `promotion`.
+//!
+//! Such bonus can return later, when a hold is released or usage is reversed. Then the bonus is revoked, and the money
+//! that was taken for it goes back to its wallet in the same transaction.
+//!
+//! # The invariant
 //!
 //! For each source at all times: taken − given back + still claimed = what it asks for. `topup check` verifies it.
-//!
-//! Example: 100 were paid by card and moved to `whatsapp`, where 30 were spent. A dispute of 100 takes 70 from
-//! `whatsapp` and claims 30. A top-up of 50 is credited, and 30 of it are taken at once, so the claim ends.
 
 use std::collections::BTreeMap;
 

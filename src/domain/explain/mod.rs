@@ -1,18 +1,26 @@
-//! Explains which money paid for which deduction. Nothing is stored for it: the answer follows from the running totals
-//! that every entry carries.
+//! Explains which money paid for which deduction. No table stores these links. They follow from two running totals that
+//! every entry of a wallet carries.
 //!
 //! # The idea
 //!
-//! Paid money leaves a wallet in the order in which it came (first in, first out). Picture all paid money that ever
-//! came into a wallet as one line, counted from zero. A **credit** (an entry that brings money) covers a range of that
-//! line, and so does a **debit** (an entry that takes money). Every entry stores where its range ends: `paid_in` is all
-//! paid money that had come in after it, `paid_out` is all that had gone out. A credit paid for a debit exactly where
-//! their ranges overlap.
+//! Paid money leaves a wallet in the order in which it came: first in, first out. So picture all paid money that ever
+//! came into a wallet as one long line. The first cent lies at the beginning of the line, and the newest cent at its
+//! end.
+//!
+//! * A **credit** is an entry that brings money. It adds a piece, a range, to the end of the line.
+//! * A **debit** is an entry that takes money. It takes the next range of the line, from where the last debit stopped.
+//!
+//! A credit paid for a debit exactly where their ranges overlap.
+//!
+//! The two running totals say where the ranges end. After each entry, `paid_in` is all paid money that has come in so
+//! far, and `paid_out` is all that has gone out. For example, the first entry of a wallet is a top-up of 10. It has
+//! `paid_in` = 10, and its range is 0–10. The second entry is a usage of 4. It has `paid_out` = 4, and its range is 0–4.
+//! The two overlap in 0–4, so the top-up paid for the whole usage.
 //!
 //! # A worked example
 //!
-//! A customer tops up 10, moves 4 to a product, uses 9 although only 6 are left, tops up 5, gets 4 of the usage back,
-//! and uses 6 again. (`tests/api/explain.rs` runs this example.)
+//! A customer tops up 10 and moves 4 of it to a product. Then the customer uses 9, although only 6 are left; tops up 5;
+//! gets 4 of the usage back; and uses 6 more. (`tests/api/explain.rs` runs this example.)
 //!
 //! | # | entry | effect |
 //! |---|---|---|
@@ -31,16 +39,19 @@
 //!  debits  |-- transfer ---|------ usage u1 -------|------ usage u2 -------|
 //! ```
 //!
-//! * The transfer took 0–4: money of A. The product's wallet has a line of its own, on which the transfer in is a
-//!   credit of 4. What the product spends of it is followed back to A.
-//! * u1 took 4–10: money of A. Its debt of 3 was repaid by B.
-//! * u2 took 10–16: 2 of B, and 4 of the reversal. The reversal created no money; it returned what had paid for u1. So
-//!   those 4 are followed one step further back.
+//! Read the drawing from top to bottom. Above each debit stands the money that paid for it:
+//!
+//! * The transfer took 0–4, so A paid for it. The product's wallet has a line of its own, on which this transfer is a
+//!   credit of 4. If the product spends it, the money is followed back to A.
+//! * u1 took 4–10, so A paid for it. B repaid its debt of 3.
+//! * u2 took 10–16: 2 from B, and 4 from the reversal. The reversal made no new money: it gave back money that had paid
+//!   for u1. So those 4 are followed one step further, as the section on reversals shows.
 //!
 //! # Debt
 //!
-//! A credit repays debt first, the oldest debt first. Only the rest comes into the balance. What a credit brought as a
-//! whole is therefore a second line, counted from zero: first what repaid debt, then what came into the balance.
+//! A credit repays debt before anything else, the oldest debt first. Only the rest comes into the balance, and only the
+//! rest is on the wallet's line. Therefore each credit has a second line for all that it brought. It begins at zero:
+//! first comes what repaid debt, then what came into the balance.
 //!
 //! ```text
 //!                              0                       3               5
@@ -48,14 +59,17 @@
 //!                               (u1's debt, 0–3)        (main line, 10–12)
 //! ```
 //!
-//! What was repaid of one debit's debt is a line too: u1's debt is 0–3, and B repaid all of it. [`debts`] finds the
-//! repayments.
+//! A debit that made debt has such a line too, for the repayments of its debt. Here the line of u1's debt is 0–3, and B
+//! repaid all of it. [`debts`] finds the repayments.
 //!
 //! # Reversals
 //!
-//! A reversal gives back the part of a usage that was taken last (`domain::reversal`): first its debt, then its paid
-//! money from the end. Debt that is still owed is cancelled and brings no money. Debt that was repaid comes back
-//! as the money that had repaid it.
+//! A reversal gives back what a usage took last (`domain::reversal`). The debt is what it took last, so the debt comes
+//! back first: debt that is still owed is cancelled, which brings no money, and debt that was repaid comes back as the
+//! money that repaid it. Then the usage's paid money comes back, from the end of its range.
+//!
+//! The reversal of 4 therefore gives back the 3 with which B repaid u1's debt, and 1 of the 6 that A paid: the range
+//! 9–10 of the wallet's line.
 //!
 //! ```text
 //!                              0                          3        4
@@ -63,16 +77,17 @@
 //!                               (money of B)               (of A)
 //! ```
 //!
-//! So u2 was paid by B with 2 + 3 and by A with 1. [`returned_money`] finds these ranges.
+//! So the 6 of u2 came from B (2 directly, and 3 through the reversal) and from A (1). [`returned_money`] finds these
+//! ranges.
 //!
 //! # Following money back
 //!
-//! Money that only moved on (a transfer in, a reversal) has a source of exactly the same length behind it. One step
-//! back is always the same: shift a range of the credit's line to the source's line, and find the credits that cover
-//! it. Both directions, "what paid for this" and "what did this pay for", read the same lines, so they cannot
-//! disagree.
+//! A transfer in and a reversal only move money on. Behind each lies a source of exactly the same length. A step back
+//! always works in the same way: shift a range of the credit's line to the source's line, and find the credits that
+//! cover it there.
 //!
-//! `app::explain` does the look-ups and sets the limits. An answer that hits a limit says `complete: false`.
+//! The questions "what paid for this?" and "what did this pay for?" read the same lines, so their answers cannot
+//! disagree. `app::explain` does the look-ups and sets the limits. An answer that hits a limit says `complete: false`.
 
 pub mod debts;
 pub mod returned_money;

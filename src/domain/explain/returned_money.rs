@@ -17,9 +17,9 @@ pub struct ReturnedMoney {
     pub reversal: i64,
     /// Where the repaid debt ends on the line, and the paid money begins.
     border: Money,
-    /// The range of the line "what was repaid of the usage's debt".
+    /// The repaid debt, as a range of the line of the repayments of the usage's debt.
     pub debt: Option<MoneyRange>,
-    /// The range of the wallet's line of paid money.
+    /// The paid money, as a range of the wallet's line.
     pub paid: Option<MoneyRange>,
 }
 

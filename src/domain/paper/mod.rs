@@ -1,8 +1,35 @@
-//! Our papers: receipts for what completed orders received, credit notes for what went back of them, and cancellations
-//! of credit notes whose refund failed or whose dispute was won after all.
+//! Our papers. There are three kinds:
 //!
-//! A paper is issued after its event, in the order of events. It gets the next number of its series and
-//! year, and never changes. The state's invoice is another paper; only its number and its file are noted here.
+//! - A **receipt** is for what a completed order received.
+//! - A **credit note** is for what went back of it.
+//! - A **cancellation** undoes a credit note or a part of it, because the refund failed or the dispute was won.
+//!
+//! A paper is issued after its event, in the order of events. It gets the next number of its series and year, and never
+//! changes. The state's invoice is another paper: only its number and the address of its file are noted here.
+//!
+//! # A worked example
+//!
+//! The wallet gets 100.00. The fee is 10.00, and the tax is 19 % of both, 20.90. The receipt is over 130.90.
+//!
+//! **The fee goes back with a refund.** Every credit note has the proportions of the receipt:
+//!
+//! | paper | amount | credited | fee | tax |
+//! |---|---|---|---|---|
+//! | receipt | 130.90 | 100.00 | 10.00 | 20.90 |
+//! | credit note of the first refund, a half | 65.45 | 50.00 | 5.00 | 10.45 |
+//! | credit note of the second refund, the other half | 65.45 | 50.00 | 5.00 | 10.45 |
+//!
+//! If the second refund fails, a cancellation with the figures of its credit note undoes it.
+//!
+//! **We keep the fee.** The tax on it, 1.90, is kept too, so 119.00 can go back. If the company nevertheless gives back
+//! all of the payment, the last 11.90 are the fee and its tax:
+//!
+//! | paper | amount | credited | fee | tax |
+//! |---|---|---|---|---|
+//! | receipt | 130.90 | 100.00 | 10.00 | 20.90 |
+//! | credit note of a refund of half of 119.00 | 59.50 | 50.00 | 0.00 | 9.50 |
+//! | credit note of a refund of the other half | 59.50 | 50.00 | 0.00 | 9.50 |
+//! | credit note of what the company gave back beyond that | 11.90 | 0.00 | 10.00 | 1.90 |
 
 use std::fmt;
 
@@ -106,15 +133,21 @@ impl PaperAmounts {
         }
     }
 
-    /// The amounts of a credit note for a return of `amount` to the payer. `self` is the receipt, and `before` the sum
-    /// of the credit notes so far. The credit's share is that of `ReturnedSoFar::due`, computed from the papers alone:
-    /// what the wallet gave for one refund also depends on disputes, and on what became of the refund later. The rest
-    /// is fee and tax, in the proportion of the receipt. If the fee is kept, the rest is only tax, without the tax on
-    /// the fee; what the company gave back beyond that is the fee and the tax on it.
+    /// The amounts of a credit note for a return of `amount` to the payer. `self` is the sum of the order's receipts,
+    /// and `before` is the sum of its credit notes so far. The head of this module has an example.
     ///
-    /// The shares are computed from the sum of all credit notes, so those of a whole refund in parts are the receipt's
-    /// own. No part is negative: if a cancelled note left more in the sum than its share, this note has zero for that
-    /// part, and the next one corrects it.
+    /// **Shares.** If the fee goes back, the parts have the proportions of the receipts. If the fee is kept, the note
+    /// has no fee, and no tax on the fee. Only when the company gives back more than we would, the excess is the fee
+    /// and the tax on it.
+    ///
+    /// **Rounding.** The shares are computed for all credit notes together, and this note is over what the earlier ones
+    /// lack. So the notes of a whole refund in parts add up to the receipts.
+    ///
+    /// **No part is negative.** A cancellation can leave a part of the sum above its share. Then this note has zero for
+    /// that part, and the next note makes up for it.
+    ///
+    /// The wallet's share follows the rule of `ReturnedSoFar::due`, but is computed from the papers alone. What the
+    /// wallet really gave for one refund also depends on disputes, and on what became of the refund later.
     #[must_use]
     pub fn of_return(self, before: Self, amount: Money, fee_refundable: bool) -> Self {
         let zero = Money::zero(self.amount.currency());
@@ -138,11 +171,16 @@ impl PaperAmounts {
         before.next(amount, credited, tax + tax_beyond, included)
     }
 
-    /// The amounts of a cancellation, after which the credit notes are over `returned` in all: what is still back with
-    /// the payer. That is not always all of a note: a refund and a dispute about the same money are credited once, and
-    /// where one of them is undone, the other one stands. `None` where the notes are over no more than that.
+    /// The amounts of a cancellation. `self` is the sum of the order's receipts, and `before` is the sum of its credit
+    /// notes so far. `note` is the credit note of the refund or dispute that is undone. `returned` is what is still
+    /// back with the payer.
     ///
-    /// `self` is the receipt, `before` the sum of the credit notes so far, and `note` the one of what is undone.
+    /// After the cancellation, what is left of the credit notes is `returned` in all. `None` if they are over no more
+    /// than that already.
+    ///
+    /// That can be less than the whole note. For example, 1.00 was paid. A refund of 0.30 has a note over 0.30, and a
+    /// dispute over 0.80 has one over 0.70, because the same money is credited once. When the refund fails, 0.80 is
+    /// still back with the payer, so only 0.20 is cancelled.
     #[must_use]
     pub fn of_cancellation(
         self,
@@ -167,7 +205,8 @@ impl PaperAmounts {
         Some(rest.next(amount, before.credited, before.tax, before.tax_included))
     }
 
-    /// The note over `amount` after which the notes are over these sums in all, as far as it has room for them.
+    /// The note over `amount` that brings the sums of all notes, `self`, to these. A part that does not fit into
+    /// `amount` is cut.
     fn next(self, amount: Money, credited: Money, tax: Money, tax_included: Money) -> Self {
         let part = |sum: Money, before: Money, room: Money| (sum - before).or_zero().min(room);
         let credited = part(credited, self.credited, amount);
@@ -196,7 +235,7 @@ pub struct Paper {
     pub order_id: Uuid,
     /// The payment that it is about.
     pub payment_id: Uuid,
-    /// Which application of it; `None` for what a refund or a dispute took back.
+    /// Which application of the payment it is about; `None` if it is about a refund or a dispute.
     pub application: Option<i32>,
     /// The receipt that this paper refers to; `None` for a receipt.
     pub receipt_id: Option<Uuid>,
@@ -207,12 +246,12 @@ pub struct Paper {
     pub happened_at: DateTime<Utc>,
     pub issued_at: DateTime<Utc>,
     pub seller: Party,
-    /// As the order keeps it. `None` once it was erased.
+    /// The buyer that the order keeps. `None` once the buyer's data was erased.
     pub buyer: Option<Party>,
     pub e_invoice: Option<EInvoice>,
 }
 
-/// What an order received by its papers, or one of its payments, and what of that went back.
+/// What an order, or one of its payments, received according to its papers, and how much of that went back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PaperSums {
     /// The receipts, without those of reversed approvals: that money never came.
@@ -239,8 +278,8 @@ impl PaperSums {
         sums
     }
 
-    /// What of a return of `amount` to the payer a credit note is over. Where a refund and a dispute are about the same
-    /// money, it is credited once.
+    /// The part of a return of `amount` to the payer for which a credit note is due: never more than what was received
+    /// and is not credited yet. So if a refund and a dispute are about the same money, it is credited once.
     #[must_use]
     pub fn creditable(&self, amount: Money) -> Money {
         amount.min(self.received.amount - self.returned.amount).or_zero()

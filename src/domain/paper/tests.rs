@@ -42,8 +42,8 @@ fn paper(kind: PaperKind, payment: u128, application: Option<i32>, cents: i64) -
     }
 }
 
-/// A payment of 100 and one of 50. Of the first 30 were refunded, and another refund failed; a transfer of 20 never
-/// came. A dispute over 100 of the first payment is credited as far as the refund was not.
+/// An order has a payment of 100 and one of 50. A second application of the first, 20, was reversed. 30 of the first
+/// payment were refunded, and a refund of 5 failed. A dispute over all 100 of it can be credited over the other 70.
 #[test]
 fn money_of_a_payment_is_credited_once() {
     use PaperKind::{Cancellation, CreditNote, Receipt};
@@ -66,7 +66,7 @@ fn a_fee_that_is_kept_is_in_no_credit_note() {
     assert_eq!((note.fee, note.tax, note.credited), (usd(0), usd(1_900), usd(10_000)));
 }
 
-/// The same receipt, whose whole payment the company gave back, at once and in two parts.
+/// The receipt is the same. The company gave back the whole payment: first at once, then in two parts.
 #[test]
 fn a_fee_that_the_company_gave_back_is_in_a_credit_note() {
     let receipt = receipt_of(10_000, 1_000, 2_090, 0);
@@ -83,7 +83,8 @@ fn note(receipt: PaperAmounts, standing: &[PaperAmounts], amount: Money, refunda
     receipt.of_return(before, amount, refundable)
 }
 
-/// Two refunds of 0.30 of 100.00 with 0.99 of tax in it, of which the first fails, and one of 0.10.
+/// 100.00 were paid, with 0.99 of tax in them. Two refunds of 0.30 are made, and the first one fails. Then 0.10 are
+/// refunded.
 #[test]
 fn a_small_refund_after_a_cancelled_note_has_no_negative_part() {
     let receipt = receipt_of(10_000, 0, 0, 99);
@@ -96,8 +97,8 @@ fn a_small_refund_after_a_cancelled_note_has_no_negative_part() {
     assert_eq!(standing.plus(small).plus(last), receipt);
 }
 
-/// 0.30 and 0.70 of 1.00 are credited, for a refund and for a dispute over 0.80. The refund fails, and then the
-/// dispute is won.
+/// 1.00 was paid. A refund is credited with 0.30, and a dispute over 0.80 with the other 0.70. The refund fails, and
+/// then the dispute is won.
 #[test]
 fn a_cancellation_leaves_what_another_return_stands_for() {
     let receipt = receipt_of(90, 3, 7, 0);
@@ -115,7 +116,8 @@ fn a_cancellation_leaves_what_another_return_stands_for() {
 }
 
 proptest! {
-    /// Whatever was credited and in which parts: a cancellation has parts, and leaves parts within the receipt's.
+    /// Whatever was credited, and in whatever parts: after a cancellation, each part of what is left is between zero
+    /// and that part of the receipt.
     #[test]
     fn a_cancellation_is_within_what_was_credited(
         (credited, fee, tax) in (1_i64..100_000, 0_i64..5_000, 0_i64..5_000),

@@ -1,26 +1,45 @@
-//! The fast path: one statement per flush, for the common case, at the speed of inserts.
+//! The fast path: books the common postings of a flush with one statement, at the speed of inserts.
 //!
-//! Each statement moves every wallet by its total, *if the wallet has enough and does not need the full path*, and
-//! inserts one row per item. All that an ordinary usage or hold changes is in the wallet's row: its paid money, what is
-//! left of its active grant and what holds reserve of it, and what its spend guard has counted. So a wallet with credit
-//! or caps costs no more than a plain one. The full path writes a grant's own row. It decides every posting that uses
-//! up the active grant, needs two parts, meets a lapsed grant or passes a cap. `current_grants` and `all_grant_uses`
-//! put both together for readers. The conditions are the SQL functions `fast_path_covers` and `fast_path_captures`; a
-//! property test compares them with the domain, row by row.
+//! # What a statement does
 //!
-//! A statement contains no other rule. It may leave out an item that could be booked, but never books one that must be
-//! refused: the caller passes the items without a result, or all items when the statement fails, to [`super::post`],
-//! which decides. Keys must be unique within one call. If the ledger already knows a key, the whole statement fails; it
-//! then runs once more without the known keys (`repeated`).
+//! There is one statement for usage, one for new holds, and one for captures. It changes each wallet once, by the total
+//! of the wallet's items, and inserts one row per item. For example, 500 items of usage for 3 wallets become 3 updates
+//! and 500 inserts. A wallet that has too little, or that needs the full path, is left out.
 //!
 //! A statement is its own transaction, so several can be in flight on one connection (pipelining).
 //!
-//! Wallets are locked in key order, as all writers lock them. An UPDATE locks rows in the order of its join, so the
-//! plan must be a nested loop through the arrays, which are sorted by key. Two things enforce it: the condition on the
-//! customer is written as `= ANY (ARRAY[…])`, which neither a hash join nor a merge join can use, and on a connection
-//! of [`Pool::lane`] the planner can reach the wallets only by an index. On another connection, a call may name one
-//! wallet only. Locking the rows first, by a statement or a CTE of its own, would work too, but costs a second search
-//! and 54 bytes of WAL for every wallet.
+//! # What it leaves to the full path
+//!
+//! The full path is [`super::post`]. It decides all that the fast path does not: the caller passes it the items that
+//! have no result, or all items if the statement fails. So the fast path may leave out an item that could be booked,
+//! but it never books one that must be refused.
+//!
+//! The conditions are two SQL functions, `fast_path_covers` and `fast_path_captures`. A property test compares them
+//! with the domain, row by row. They leave out a posting that uses up the active grant, needs two parts (such as a
+//! grant and paid money), meets a lapsed grant or passes a cap.
+//!
+//! Keys must be unique within one call. If the ledger already knows a key, the whole statement fails. It then runs once
+//! more without the known keys (`repeated`).
+//!
+//! # Why a wallet with credit or caps is as fast as a plain one
+//!
+//! All figures that an ordinary usage or hold changes are in the wallet's own row: its paid money, what is left of its
+//! active grant, what holds reserve of that grant, and what its spend guard has counted. Only the full path writes the
+//! grant's row, so that row can be behind. The views `current_grants` and `all_grant_uses` put both together for
+//! readers.
+//!
+//! # In which order wallets are locked
+//!
+//! All writers lock wallets in the order of their keys, so that none waits for another in a circle. An UPDATE locks
+//! rows in the order of its join. The arrays of parameters are sorted by key, so the plan must be a nested loop through
+//! them. Two things enforce that plan:
+//!
+//! - The condition on the customer is written as `= ANY (ARRAY[…])`, which no hash join and no merge join can use.
+//! - On a connection of [`Pool::lane`], the planner can reach the wallets only by an index. On any other connection, a
+//!   call may name one wallet only.
+//!
+//! A statement or a CTE that locks the rows first would work too. But it costs a second search and 54 bytes of WAL for
+//! each wallet.
 //!
 //! [`Pool::lane`]: crate::storage::pool::Pool::lane
 
