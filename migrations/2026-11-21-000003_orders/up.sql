@@ -12,12 +12,12 @@ CREATE TABLE top_up_orders (
     merchant_account text NOT NULL,
     status text NOT NULL CONSTRAINT top_up_orders_status
         CHECK (status IN ('pending', 'processing', 'completed', 'cancelled', 'failed', 'expired')),
-    -- Whom a processing order waits for; `payer`: the last capture was declined and can be tried again; `rest`: money
-    -- is recorded that does not complete it.
+    -- Whom a processing order waits for. `payer`: the last capture was declined, and the payer can try again. `rest`:
+    -- money came, but not enough to complete the order.
     awaiting text CONSTRAINT top_up_orders_awaiting
         CHECK (awaiting IN ('provider', 'payer', 'second_operator', 'rest')),
-    -- Who made a failed order fail; `clock`: the time ran out after a declined payment; `return`: the money that did
-    -- not complete it went back.
+    -- Who made a failed order fail. `clock`: a payment was declined, and then the time ran out. `return`: the money
+    -- that had come was not enough, and went back.
     failed_by text CONSTRAINT top_up_orders_failed_by
         CHECK (failed_by IN ('provider', 'customer', 'operator', 'clock', 'return')),
     -- Why the order is stuck, held or failed: a text for people, which no rule reads.

@@ -61,7 +61,7 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
     let order = orders::find(conn, due.order_id).await?.ok_or(Error::Internal("the order of a paper that is due"))?;
     let earlier = store::of_order(conn, due.order_id).await?;
     let applied = applications::of_order(conn, &order).await?;
-    // Of one payment that was applied twice, the last receipt.
+    // If a payment was applied twice, this is its last receipt.
     let receipt = earlier.iter().rfind(|paper| due.refers_to(paper));
     let amounts = match (due.kind, receipt) {
         (PaperKind::Receipt, _) => {
@@ -115,8 +115,8 @@ fn require_receipts(due: &DuePaper, applied: &[Application], earlier: &[Paper]) 
     }
 }
 
-/// What a credit note is over: a refund, a lost dispute, or an application whose approval was wrong. `None` where other
-/// credit notes are over all of that.
+/// The amounts of a credit note: for a refund, a lost dispute, or an application whose approval was wrong. `None` if
+/// other credit notes have credited all of that.
 async fn credit_note(
     conn: &mut Connection,
     due: &DuePaper,
@@ -144,7 +144,7 @@ async fn credit_note(
     Ok(amount.is_positive().then(|| of_order.received.of_return(of_order.returned, amount, order.fee_refundable)))
 }
 
-/// What a cancellation is over: what was credited of its payment beyond what is still back with the payer. `None` where
+/// The amounts of a cancellation: what was credited of its payment, less what is still back with the payer. `None` if
 /// that is nothing.
 async fn cancelled(
     conn: &mut Connection,

@@ -13,8 +13,9 @@ use crate::domain::product::Product;
 use crate::storage::catalogue::top_up_options as store;
 use crate::storage::{Connection, ledger};
 
-/// The offer to a customer in one currency, for the main wallet or a product, and all currencies that are offered for
-/// it. If no currency is named, it is that of the wallet that the customer used last, or else the first one.
+/// The offer to a customer in one currency, for the main wallet or a product. Also returns all currencies in which the
+/// main wallet or that product is offered. If no currency is named, the offer is in the currency of the wallet that the
+/// customer used last, or else in the first of these currencies.
 ///
 /// # Errors
 /// 422 for a currency or product that is not offered.

@@ -58,8 +58,8 @@ pub struct KeepConfig {
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     pub foreign_notifications: u16,
-    /// For how many days closed holds are kept; at least 2. Then the id of a hold that charged nothing can be used
-    /// again, and nothing more can be given back of what a hold charged, unless something was given back before.
+    /// For how many days closed holds are kept; at least 2. After that, the id of a hold that charged nothing can be
+    /// used again. What a hold charged can then no longer be given back, unless a part of it was given back before.
     #[arg(
         id = "keep-holds-days",
         long,

@@ -56,7 +56,7 @@ pub struct BonusTier {
     pub from_amount: Money,
     pub bonus: Money,
     pub used: BonusUse,
-    /// After this many days what is left of the bonus expires; `None`: never.
+    /// After how many days what is left of the bonus expires. `None`: it never expires.
     pub expires_after_days: Option<i32>,
     pub active: bool,
     pub version: i64,

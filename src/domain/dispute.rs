@@ -31,7 +31,8 @@ pub struct Dispute {
     pub from_wallet: Money,
     pub status: DisputeStatus,
     pub reason: Option<String>,
-    /// What the customer's wallets owe for the order's money: taken, or still claimed, less what they got back.
+    /// What the dispute takes from the customer's wallets for the order's money. Money that is still claimed counts;
+    /// money that was given back does not.
     pub taken_back: Money,
     /// What was taken back of a credit without an order.
     pub wallet_taken: Money,

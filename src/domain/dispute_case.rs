@@ -84,7 +84,7 @@ impl Evidence {
     #[must_use]
     pub fn text(&self) -> String {
         let mut lines = vec![
-            format!("Order {} over {}, paid on {}, for {}.", self.reference, self.amount, self.paid_on, self.product),
+            format!("Order {} of {}, paid on {}, for {}.", self.reference, self.amount, self.paid_on, self.product),
             format!("Consent: {}.", self.consent),
             format!("Ordered from the address {}.", self.customer_ip),
         ];
@@ -114,7 +114,7 @@ pub struct DisputeOutcome {
     pub provider: ProviderName,
     pub status: DisputeStatus,
     pub count: i64,
-    /// What they are over.
+    /// The sum of their amounts.
     pub amount: Money,
 }
 

@@ -14,7 +14,8 @@ use super::wait::until;
 pub(super) struct Locks {
     /// Held exclusively by the process that starts or stops the cluster.
     change: File,
-    /// Shared by all processes that use the cluster. A process that gets it exclusively is the only one.
+    /// Held by all processes that use the cluster, shared. If a process can get it exclusively, no other process uses
+    /// the cluster.
     users: File,
     dir: PathBuf,
 }

@@ -129,7 +129,8 @@ impl Statement for FindReturned {
     }
 }
 
-/// What of an order's payment is back with its payer, after what this cancellation is for was undone.
+/// How much of an order's payment is back with its payer, once the refund or dispute that this cancellation is for has
+/// been undone.
 ///
 /// # Errors
 /// Database errors.

@@ -202,7 +202,8 @@ pub async fn has_proposal(conn: &mut AsyncPgConnection, customer: &CustomerId) -
     Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn).await?)
 }
 
-/// How much of an order went back so far, and what its wallet gave for it. The caller holds the order's lock.
+/// How much of an order's money went back so far, and how much was taken from wallets for it. The caller holds the
+/// order's lock.
 ///
 /// # Errors
 /// Database errors.

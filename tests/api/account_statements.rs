@@ -133,7 +133,7 @@ async fn a_past_balance_waits_for_whoever_may_still_write() {
     past(Utc::now() + Duration::days(1)).await.problem(409, "too_recent");
     alice.get("/v1/past-balances").await.problem(422, "validation_failed");
 
-    // Another transaction has begun to write and may commit an entry of a moment ago.
+    // Another transaction has begun to write. It may still commit an entry with a time that is already past.
     let mut conn = connect(&url(&app.database)).await.unwrap();
     conn.batch_execute("BEGIN; LOCK TABLE wallets IN ROW EXCLUSIVE MODE").await.unwrap();
     past(Utc::now()).await.problem(409, "too_recent");

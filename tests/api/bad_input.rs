@@ -130,7 +130,7 @@ async fn case_21_orders_name_what_is_wrong() {
         ],
     )
     .await;
-    // The options of a channel are judged first, so this order has none.
+    // The options of a channel are checked before the channel itself, so this order carries none.
     let from_wallet = with(&with(&bank, "bank_transfer", Value::Null), "channel", json!("balance"));
     alice.post(path, &from_wallet).await.names("/channel", "products_only");
     // A channel in a currency, or from a country, that it does not take.

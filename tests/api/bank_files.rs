@@ -37,7 +37,7 @@ async fn nothing_of_a_file_counts_before_its_balances_agree() {
     let gap = upload_as(&app, "ops", next, "&opening_balance=6.01&closing_balance=7.01").await;
     assert!(text(&gap.problem(422, "confirm_gap"), "detail").contains("closed with 6.00 CNY"));
     upload_as(&app, "ops", next, "&opening_balance=6.00&closing_balance=7.00").await.expect(201);
-    // Another account, and one that is not ours.
+    // A file of another account is refused, and so is a bank account that does not exist.
     let camt = include_str!("../bank_statements/pinehill.camt053.xml");
     let other = camt.replace("6200000000000000001", "999");
     upload_as(&app, "ops", other, "&confirm_gap=true").await.problem(422, "other_account");
@@ -109,7 +109,7 @@ async fn the_files_of_one_operator_add_up() {
     let part = |n: i64, opening: i64| csv(opening, &[(&format!("2026-11-{n}"), &format!("P-{n}"), "A", "", 3_000_000)]);
     upload_as(&app, "anna", part(20, 0), "").await.expect(201);
     upload_as(&app, "anna", part(21, 3_000_000), "").await.expect(202);
-    // It counts for this operator only, and after a day it no longer counts.
+    // What one operator uploads does not count for another operator. After a day it counts for nobody.
     upload_as(&app, "ben", part(22, 3_000_000), "").await.expect(201);
     execute(&app.database, "UPDATE bank_statements SET uploaded_at = uploaded_at - interval '24 hours 1 second'").await;
     upload_as(&app, "anna", part(23, 6_000_000), "").await.expect(201);

@@ -53,7 +53,8 @@ async fn case_56_a_mistyped_approval_that_is_reversed_frees_only_what_arrived() 
     app.operator().post(&path(&first, "reverse"), &reason).await.expect(200);
     assert_eq!(unapplied(&app).await.len(), 1);
 
-    // The line has the amount that is stated next, and never the mistyped one. Two operators state it at the same time.
+    // The approval is reversed. The line has the amount that is stated from now on, not the mistyped one. Two operators
+    // state it at the same time.
     let right = [bank_order(&app, "alice", "90").await, bank_order(&app, "alice", "90").await];
     let line = unconfirmed("90.00", "T-1");
     let answers = join_all([state(&app, "anna", &right[0], &line), state(&app, "ben", &right[1], &line)]).await;
@@ -387,7 +388,7 @@ async fn the_second_operator_sees_what_the_first_stated_and_the_first_may_change
         futures_util::join!(approve(&anna, &order, "5000.00", "BANK-21"), ben.post(&withdraw, &nothing));
     let credited = match (confirmed.status, withdrawn.status) {
         (200, 409) => true,
-        // After the withdrawal it is a first statement again.
+        // After the withdrawal, the confirmation counts as a first statement.
         (202, 200) => false,
         other => panic!("{other:?} {} {}", confirmed.text, withdrawn.text),
     };
@@ -424,7 +425,8 @@ async fn nobody_decides_about_an_account_of_his_own() {
     let reason = json!({ "reason": "a mistake", "reach": "order_wallet" });
     let reverse = path(&order, "reverse");
     app.operator_named("alice").post(&reverse, &reason).await.problem(403, "own_account");
-    // Nor about a refund to the same person: by saying that it never arrived, the operator would get the money twice.
+    // An operator may not decide about a refund to the same person either. By saying that it never arrived, the
+    // operator would get the money twice.
     let refund = json!({ "order_id": order, "amount": "10.00", "reason": "asked for" });
     let refund = app.operator_named("ben").post("/v1/admin/refunds", &refund).await.expect(201);
     let at = |what: &str| format!("/v1/admin/refunds/{}/{what}", refund["id"].as_str().unwrap());

@@ -87,7 +87,8 @@ async fn case_26_what_was_approved_by_hand_is_imported_without_a_second_credit()
         orders.push(bank_order(&app, customer, "100").await);
     }
     let named = reference(&app, &orders[1]).await;
-    // By its id; by the order's reference, the id was mistyped; by the figures, as mistyped.
+    // The first line is found by its id. The second has a mistyped id, and is found by the reference of its order. The
+    // third has a mistyped id, and is found by its figures.
     for (order, id, name) in [(&orders[0], "A-1", "Alice"), (&orders[1], "B-l", "Bob"), (&orders[2], "C-l", "Carol")] {
         let mut line = statement("100.00", id);
         line["remitter_name"] = json!(name);
@@ -158,7 +159,8 @@ async fn case_78_two_equal_lines_are_two_and_the_same_file_twice_is_one() {
     .await;
     assert_eq!((with_status(&answers, 201), with_status(&answers, 200)), (1, 4), "{answers:#?}");
     assert_eq!(number(&app, "count(*) FROM payments").await, 3);
-    // The week's file contains the day's lines: one more identical line is new, and so are the later lines.
+    // The file of the week also contains the lines of the day. It has one identical line more than the day, which is
+    // new, and later lines, which are new too.
     let week = csv(
         0,
         &[

@@ -179,7 +179,8 @@ async fn case_27_a_wrong_approval_is_reversed_even_when_the_money_is_spent() {
     for late in answers.into_iter().filter(|answer| answer.status != 200) {
         late.problem(409, "approval_reversed");
     }
-    // 99 + 5 arrived, 64 were spent, the bonus first: all of it is owed.
+    // 99 arrived with a bonus of 5, and 64 were spent, the bonus first. The reversal takes back all of it, so 64 are
+    // owed.
     let owed = balance(&app, "alice", "CNY").await;
     assert_eq!((&owed["paid"], &owed["granted"], &owed["debt"]), (&json!("0.00"), &json!("0.00"), &json!("64.00")));
     let order = read(&app, &alices).await;

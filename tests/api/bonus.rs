@@ -84,7 +84,8 @@ async fn case_55_a_held_bonus_is_deducted_until_the_hold_frees_it() {
     ask(&app.operator(), &order, "50.00").await.expect(201);
     quiet(&app, "stripe").await;
     assert_eq!(parts(&app, "alice").await, ["40.00", "20.00", "0.00", "0.00"]);
-    // 6 are spent; of the 14 that are free again, 10 are exchanged for the money that was taken for them.
+    // 6 of the bonus are spent, so 14 are free again. Money had been taken for 10 of them: the 10 are revoked, and that
+    // money comes back.
     app.service().post(&format!("{held}/capture"), &json!({ "amount": "6" })).await.expect(200);
     assert_eq!(parts(&app, "alice").await, ["50.00", "4.00", "0.00", "0.00"]);
     assert_eq!(refundable(&app, &order).await, "44.00");
@@ -140,7 +141,7 @@ async fn case_55_a_refund_races_what_gives_the_bonus_back() {
             refund.expect(201);
         }
         quiet(&app, "stripe").await;
-        // Half of the money and of the bonus is left, whoever came first.
+        // Whichever came first, half of the money and half of the bonus are left.
         assert_eq!(parts(&app, &customer).await, ["50.00", "10.00", "0.00", "0.00"], "round {round}");
         assert_eq!(refundable(&app, &order).await, "50.00");
     }

@@ -66,7 +66,7 @@ async fn who_tops_up_more_gets_the_best_tier_and_it_expires() {
     assert_eq!((&now["paid"], &now["granted"]), (&json!("600.00"), &json!("50.00")));
     let days = "round(extract(epoch FROM expires_at - created_at) / 86400) FROM grants";
     assert_eq!(number(&app, days).await, 30);
-    // It is neither given for a payment from the wallet nor to another wallet's currency.
+    // An order that is paid from the wallet gets no bonus, and neither does one in another currency.
     let mut from_wallet = order("balance", "CNY", "500.00");
     from_wallet["product"] = json!("sms");
     let moved = alice.post("/v1/top-up-orders", &from_wallet).await.expect(201);
@@ -95,7 +95,8 @@ async fn a_once_only_bonus_is_reserved_by_the_order_that_names_it() {
     profile(&app, "bob").await;
     assert_eq!(bonus(&place(&app.customer("bob"), "500.00").await), ("50.00", None));
 
-    // Cancelling frees it, and late money brings it only while nobody else has it.
+    // When the order is cancelled, the bonus is free again. Late money for it brings the bonus only if no other order
+    // has it.
     cancel(&alice, &first).await;
     let third = place(&alice, "500.00").await;
     assert_eq!(bonus(&third), ("50.00", None));
@@ -166,7 +167,8 @@ async fn the_first_top_up_brings_its_bonus_once() {
     app.finish().await;
 }
 
-/// Two tiers for the first top-up, and two orders that wait: one of them has a bonus, and so has one of many at once.
+/// There are two tiers for the first top-up. Of several orders that wait, only one has a bonus, even if many are made
+/// at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_several_tiers_for_the_first_top_up_one_brings_its_bonus() {
     let app = TestApp::spawn().await;
@@ -199,7 +201,7 @@ async fn of_several_tiers_for_the_first_top_up_one_brings_its_bonus() {
         }
         won.extend(winners);
     }
-    // Each order was closed with a bonus. The one whose money comes first gets it.
+    // Each of these orders had a bonus when it was closed. Only the one whose money comes first gets it.
     let late = won.iter().map(|order| arrived(&app, order, order["amount"].as_str().unwrap()));
     let answers = join_all(late).await;
     assert_eq!(with_status(&answers, 200), 4, "{answers:#?}");
@@ -209,7 +211,7 @@ async fn of_several_tiers_for_the_first_top_up_one_brings_its_bonus() {
     app.finish().await;
 }
 
-/// An order reserves the bonus, but another one is paid before it, and is the first top-up.
+/// An order reserves the bonus. But another order is paid before it, so that one is the first top-up.
 #[tokio::test]
 async fn the_first_top_up_is_the_first_that_completes() {
     let app = TestApp::spawn().await;
@@ -226,7 +228,8 @@ async fn the_first_top_up_is_the_first_that_completes() {
     let now = balance(&app, "alice", "CNY").await;
     assert_eq!((&now["paid"], &now["granted"]), (&json!("200.00"), &json!("0.00")));
 
-    // A quote does not keep it either, even if the tier is closed and no longer shows whom it is for.
+    // A quote does not reserve the bonus either. That holds even if the tier has been closed, and so no longer shows
+    // whom it is for.
     profile(&app, "bob").await;
     let bob = app.customer("bob");
     let priced = json!({ "currency": "CNY", "amount": "100.00", "channel": "bank_transfer" });

@@ -97,7 +97,7 @@ async fn what_comes_back_late_is_gathered_or_forfeited_and_nothing_is_paid_out_t
     app.customer("alice").post("/v1/transfers", &moved).await.expect(201);
     service.post("/v1/usage", &usage("u1", None, "5")).await.expect(201);
     service.post("/v1/usage", &usage("u2", Some("whatsapp"), "1")).await.expect(201);
-    // The second payment of an order of bob serves alice, first in part.
+    // Bob paid an order twice. The second payment is applied to alice's wallet, at first only a part of it.
     let (_, payment) = paid_twice(&app, "bob").await;
     decide(&app, "ops", &payment, "apply", to_wallet("alice", Some("3.00"))).await.expect(200);
     let started = close(&operator, "alice").await.expect(200);

@@ -67,7 +67,7 @@ async fn a_closing_races_usage_transfers_holds_a_top_up_and_itself() {
         );
         assert_eq!(number(&app, &open).await, 0, "{customer}");
         quiet(&app, "stripe").await;
-        // Of all money that came, the used part stays with us, and the rest went back, to the cent.
+        // Of all money that came, we keep exactly the part that was used. The rest went back, to the cent.
         let used = with_status(&usages, 201);
         let sum = |of: &str| {
             format!(
@@ -105,7 +105,7 @@ async fn two_approvals_of_a_payout_and_of_a_write_off_at_once_move_money_once() 
     let (approve, empty) = (format!("{path}/approve"), json!({}));
     let approvals = join_all([&anna, &ben, &anna, &ben].map(|by| by.post(&approve, &empty))).await;
     assert_eq!(with_status(&approvals, 200), 1, "{:?}", approvals.iter().map(|reply| &reply.text).collect::<Vec<_>>());
-    // One operator records that it was sent, and at the same time another that it was not.
+    // One operator records that the money was sent. At the same time, another records that it was not.
     let (sent, reject) = (format!("{path}/mark-sent"), format!("{path}/reject"));
     let sent_as = json!({ "bank_transaction_id": "OUT9" });
     let why = json!({ "reason": "r" });

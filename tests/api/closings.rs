@@ -72,14 +72,15 @@ async fn an_account_is_closed_in_steps_that_can_be_seen() {
     paid(&app, "alice", "paypal", "USD", "50.00").await;
     let grant = json!({ "customer_id": "alice", "currency": "USD", "amount": "7.00", "reason": "welcome" });
     operator.post("/v1/grants", &grant).await.expect(201);
-    // 30 go to a product, whose money does not come back otherwise; 10 of it are used there.
+    // 30 are moved to a product whose money otherwise does not come back, and 10 of them are used there.
     let moved = json!({ "currency": "USD", "amount": "30.00", "from_product": null, "to_product": "whatsapp" });
     alice.post("/v1/transfers", &moved).await.expect(201);
     service.post("/v1/usage", &usage("u1", Some("whatsapp"), "10")).await.expect(201);
     let mut held = usage("h1", None, "5");
     held["expires_in"] = json!(600);
     let held = service.post("/v1/holds", &held).await.expect(201);
-    // A worker takes the next step as soon as no hold is open, so this one stays until all has been said.
+    // As soon as no hold is open, a worker takes the next step. So this hold stays open until everything here has been
+    // checked.
     let mut last = usage("h0", Some("whatsapp"), "1");
     last["expires_in"] = json!(600);
     let last = service.post("/v1/holds", &last).await.expect(201);

@@ -14,7 +14,7 @@ use crate::process::{Home, Process, check, http, post, send};
 use crate::stage::{number, number_in, order, profile, statement, until};
 use crate::support::{Reply, TestApp, database, execute, token};
 
-/// Something asked for: where, as whom, with which body and key. Asking again is asking for the same.
+/// A request: where, as whom, with which body and key. Sending it again asks for the same thing.
 #[derive(Debug, Clone)]
 struct Wish {
     path: &'static str,
@@ -48,7 +48,7 @@ impl Wish {
     }
 }
 
-/// What names the thing that an answer is about, and what must never be answered differently.
+/// The parts of an answer that must be the same whenever the request is repeated.
 fn essence(answer: &Value) -> Value {
     json!([answer["id"], answer["amount"], answer["balance_after"], answer["created_at"], answer["reference"]])
 }

@@ -1,4 +1,5 @@
-//! Disputes: case 49. While one is open or lost the wallet has given the money back; won, it has it again, once.
+//! Disputes: case 49. While a dispute is open or lost, the wallet has given the money back. When it is won, the wallet
+//! has the money again, once.
 
 use serde_json::{Value, json};
 
@@ -157,7 +158,8 @@ async fn case_49_a_reversal_is_the_disputed_money_itself() {
     app.finish().await;
 }
 
-/// The payer's bank only asks: no money has left, so none is taken, and a refund is the way to settle it.
+/// The payer's bank only inquires. No money has left us, so none is taken from the wallet. A refund is the way to
+/// settle the inquiry.
 #[tokio::test]
 async fn case_49_an_inquiry_takes_nothing() {
     let app = TestApp::spawn().await;

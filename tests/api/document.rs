@@ -248,8 +248,8 @@ fn every_operation_names_its_codes() {
     }
 }
 
-/// In answers every field is always there. Two unions leave out what is not theirs. One schema is also a request's:
-/// what is read of it can be sent again.
+/// Answers always have all of their fields. There are two exceptions. Two unions leave out the fields that are not
+/// theirs. One schema is also a request, because what a caller reads of it can be sent again.
 #[test]
 fn what_is_absent_has_one_form() {
     let document = topup::http::openapi::document();

@@ -128,14 +128,15 @@ async fn transfers_are_followed_to_the_order_behind_them() {
     let app = TestApp::spawn().await;
     let first = app.fund("alice", "CNY", "30.00").await;
     let second = app.fund("alice", "CNY", "30.00").await;
-    // What repays debt there is not spendable there.
+    // The product owes 4. What repays this debt cannot be spent there.
     let happened = with(with(usage("alice", "debt", "4.00"), "product", "whatsapp"), "on_insufficient", "book");
     app.service().post("/v1/usage", &happened).await.expect(201);
     let moved = transfer(&app, "alice", "whatsapp", "44.00").await;
     let message = with(usage("alice", "m1", "35.00"), "product", "whatsapp");
     app.service().post("/v1/usage", &message).await.expect(201);
 
-    // 30 + 30 in; 44 out, 4 of them for the debt: 26 of the first order and 14 of the second are spent there.
+    // 60 came in and 44 were moved, of which 4 repaid the debt. So 26 of the first order and 14 of the second can be
+    // spent there.
     let explained = paid_by(&app, "alice", &newest(&app, "alice", "consume").await).await.expect(200);
     assert_eq!(payments(&explained), pairs(&[(&first, "26.00"), (&second, "9.00")]));
     assert_eq!(explained["payments"][0]["transfers"], json!([moved]));
@@ -174,7 +175,7 @@ async fn an_order_lists_the_debts_that_it_repaid() {
     for (id, amount) in [("u1", "5.00"), ("u2", "3.00"), ("u3", "4.00")] {
         app.service().post("/v1/usage", &with(usage("alice", id, amount), "on_insufficient", "book")).await.expect(201);
     }
-    // What was given back need not be paid: it is subtracted from u2's debt.
+    // The 2 that were given back were never paid. They are subtracted from u2's debt.
     let back = json!({ "id": "r1", "customer_id": "alice", "usage_id": "u2", "amount": "2.00" });
     app.service().post("/v1/usage/reversals", &back).await.expect(201);
     let first = app.fund("alice", "CNY", "5.50").await;

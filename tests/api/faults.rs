@@ -53,7 +53,8 @@ impl Wish {
         Self { path: path.to_owned(), scope, body, key }
     }
 
-    /// Sends it until it is acknowledged. Broken connections, 503 and 409 (still in flight) pass; nothing else does.
+    /// Sends the request until it is acknowledged. It is sent again after a broken connection, 503, or 409 (still in
+    /// flight). Any other answer fails the test.
     async fn acknowledged(&self, http: &reqwest::Client, base: &Mutex<String>) -> Value {
         loop {
             let base = base.lock().unwrap().clone();
@@ -80,10 +81,10 @@ impl Wish {
     }
 }
 
-/// The acknowledgements by number of the wish.
+/// The acknowledged answers, by the number of their request.
 type Journal = Arc<Mutex<BTreeMap<usize, Value>>>;
 
-/// How often each of the two is killed.
+/// How often the service is killed, and how often PostgreSQL.
 fn rounds() -> usize {
     std::env::var("TOPUP_TEST_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap())
 }

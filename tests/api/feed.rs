@@ -114,7 +114,7 @@ async fn a_cursor_is_good_as_long_as_the_feed_goes_on_from_it() {
     let mut reader = Reader::of(&app);
     let service = app.service();
     let at = |cursor: &str| format!("/v1/events?after={cursor}");
-    // Before the first event, too.
+    // A reader may also start before the first event.
     assert_eq!(reader.page(1).await, (Vec::new(), false));
     let start = reader.after.clone().unwrap();
     for _ in 0..4 {
@@ -133,7 +133,7 @@ async fn a_cursor_is_good_as_long_as_the_feed_goes_on_from_it() {
     service.get(&at(&cursor(5, id(4)))).await.problem(410, "cursor_expired");
     service.get(&at(&cursor(3, id(4)))).await.problem(410, "cursor_expired");
 
-    // A backup of the time of the second event is restored, and the world goes on.
+    // A backup from the time of the second event is restored, and then new events happen.
     execute(&app.database, "DELETE FROM events WHERE number > 2; UPDATE event_feed SET last = 2").await;
     service.get(&at(&last)).await.problem(410, "cursor_expired");
     for _ in 0..3 {

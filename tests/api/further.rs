@@ -10,7 +10,8 @@ use crate::stage::{approve, balance, id, issue_papers, number, ordered, paid, re
 use crate::support::{Reply, TestApp, execute};
 use crate::unapplied::{decide, unapplied};
 
-/// A transfer for an order of zoe's, of which this much is left. Its payment, and her order.
+/// An order of zoe's is paid by a bank transfer that brings more than the order needs. `rest` is left of it. Returns
+/// the payment and zoe's order.
 async fn rest_of_a_line(app: &TestApp, rest: i64, line: &str) -> (String, String) {
     let other = ordered(app, "zoe", "bank_transfer", "CNY", "100").await;
     let mut stated = statement("100.00", line);
@@ -25,7 +26,8 @@ async fn apply(app: &TestApp, operator: &str, payment: &str, order: &str) -> Rep
     decide(app, operator, payment, "apply", body).await
 }
 
-/// An order over 100 CNY, of which 60 came at first and 40 afterwards. The second payment, and zoe's order.
+/// An order of alice's over 100 CNY. 60 came first. The other 40 came later, as the rest of a transfer for an order of
+/// zoe's. Returns alice's order, the second payment, and zoe's order.
 async fn paid_in_two(app: &TestApp) -> (String, String, String) {
     let order = ordered(app, "alice", "bank_transfer", "CNY", "100").await;
     approve(&app.operator(), &order, "60.00", "line-1").await.expect(200);
@@ -64,7 +66,7 @@ async fn two_transfers_add_up_to_what_one_would_have_brought() {
     put(&app.operator(), "/v1/admin/tax-rules/VN/VN/consumer", &terms, None).await.expect(201);
     let fees = "UPDATE channel_rules SET fee_percent = 3.33, bonus_percent = 5 WHERE channel = 'bank_transfer'";
     execute(&app.database, fees).await;
-    // 107 are payable, with a tax of 7 and a fee of 3.33.
+    // 107 are to be paid, with a tax of 7. The fee is 3.33.
     let order = ordered(&app, "alice", "bank_transfer", "CNY", "100").await;
     let first = approve(&app.operator(), &order, "60.00", "line-1").await.expect(200);
     let (payment, _) = rest_of_a_line(&app, 47, "line-2").await;
@@ -104,7 +106,7 @@ async fn transfers_are_reversed_one_by_one_the_last_one_first() {
     let fees = "UPDATE channel_rules SET fee_percent = 1, bonus_percent = 5 WHERE channel = 'bank_transfer'";
     execute(&app.database, fees).await;
     let (order, payment, _) = paid_in_two(&app).await;
-    // A repetition would take back the other transfer, so the version is needed.
+    // If this request were repeated, it would reverse the other transfer, too. So it must name the version.
     reverse(&app, "anna", &order, None).await.names("/version", "required");
     let seen = version(&app, &order).await;
     let answers = join_all(["anna", "ben", "carol"].iter().map(|name| reverse(&app, name, &order, seen))).await;
@@ -120,7 +122,7 @@ async fn transfers_are_reversed_one_by_one_the_last_one_first() {
     assert_eq!(unapplied(&app, "").await[0]["id"], payment.as_str());
     app.check().await;
 
-    // What is applied after that counts from what is left.
+    // A transfer that is applied now is added to what the reversals have left.
     let (third, _) = rest_of_a_line(&app, 40, "line-3").await;
     apply(&app, "anna", &third, &order).await.expect(200);
     assert_eq!(read(&app, &order).await["credited_amount"], "99.00");
@@ -140,7 +142,8 @@ async fn transfers_are_reversed_one_by_one_the_last_one_first() {
         (&json!("60.00"), vec!["40.00", "40.00"])
     );
     assert_eq!(amounts(&papers["credit_notes"]), ["40.00", "40.00", "60.00"]);
-    // What was reversed is in the day's reports once, with its fee; what is left are zoe's three orders.
+    // The day's reports contain what was reversed once, with its fee. The rest of the figures are those of zoe's three
+    // orders.
     let day = fold_the_day(&app).await.day;
     let activity = app.operator().get(&format!("/v1/admin/reports/activity?from={day}&to={day}")).await.expect(200);
     let row = &activity["data"][0];
@@ -156,7 +159,7 @@ async fn a_refund_takes_one_transfer_the_last_one_first() {
     assert_eq!(read(&app, &order).await["refundable_amount"], "40.00");
     refund(&app, &order, "40.01").await.problem(409, "refund_exceeds_payment");
     let mut refunds = vec![refund(&app, &order, "40.00").await.expect(201)];
-    // While money of it goes back, nothing is added and nothing is reversed.
+    // While money of the order goes back, no transfer is added to it, and none is reversed.
     let (third, _) = rest_of_a_line(&app, 40, "line-3").await;
     apply(&app, "anna", &third, &order).await.problem(409, "order_refunded");
     reverse(&app, "anna", &order, version(&app, &order).await).await.problem(409, "order_refunded");

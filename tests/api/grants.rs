@@ -50,14 +50,14 @@ async fn case_37_grants_burn_in_order_and_one_usage_splits_over_several() {
 #[tokio::test]
 async fn case_38_expired_credit_is_unspendable_at_its_second() {
     let app = TestApp::spawn().await;
-    // Long enough for what comes before it, also on a slow machine.
+    // The credit lasts longer than the steps that follow take, even on a slow machine.
     let expires_at = Utc::now() + Duration::seconds(8);
     grant(&app, "alice", "10.00", json!({ "expires_at": expires_at })).await;
     spend(&app, "alice", "u1", "2.00").await.expect(201);
     let opened = hold(&app, "alice", "h", "3.00", 600).await.expect(201);
     assert_eq!(balance(&app, "alice", "").await["granted"], "8.00");
 
-    // By the database's clock, whether or not anybody has swept.
+    // The database's clock decides, whether or not the sweep has run.
     let over = format!("SELECT clock_timestamp() >= '{}'", expires_at.to_rfc3339());
     until("its second", async || ask(&app, &over).await == ["true"]).await;
     spend(&app, "alice", "u2", "0.01").await.problem(402, "insufficient_funds");
@@ -73,7 +73,7 @@ async fn case_38_expired_credit_is_unspendable_at_its_second() {
     app.finish().await;
 }
 
-/// Usage takes credit until its last moment, and never makes the expiry take paid money.
+/// Usage can spend credit until its last moment. The expiry never takes paid money.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_38_expiry_races_deductions_and_takes_no_paid_money() {
     let app = TestApp::spawn().await;
@@ -99,7 +99,7 @@ async fn case_38_expiry_races_deductions_and_takes_no_paid_money() {
     };
     tokio::join!(sweep, meter(0), meter(1), meter(2), meter(3));
 
-    // The job again, by several at once.
+    // The sweep runs again, several times at once.
     let jobs = (0..4).map(|_| sweep_wallets(&app.server.app));
     assert!(futures_util::future::join_all(jobs).await.iter().all(Result::is_ok));
     assert_eq!(ask(&app, "SELECT count(*) FROM entries WHERE kind = 10 AND amount = granted").await, ["1"]);
@@ -156,7 +156,7 @@ async fn a_grant_is_revoked_once_and_its_expiry_moves() {
     assert_eq!(expiring(&format!("?expires_to={bound}")).await, [soon.as_str()]);
     app.customer("alice").get("/v1/admin/grants").await.problem(403, "insufficient_scope");
 
-    // The expiry moves, and goes.
+    // An operator moves the expiry, and then removes it.
     let path = format!("/v1/admin/grants/{late}/expiry?customer_id=alice");
     let moved = |expires_at: Value| json!({ "expires_at": expires_at, "reason": "the campaign goes on" });
     operator.post(&path, &moved(json!(at(1)))).await.expect(200);

@@ -94,7 +94,7 @@ async fn fifty_usages_at_once_stop_at_the_cap() {
     }
     assert_eq!(app.available("alice", "CNY", "").await, "990.00");
 
-    // A batch is greedy in its order, and holds obey the same cap.
+    // A batch books each item that still fits below the cap, in their order. The cap applies to holds as well.
     cap(&app.operator(), "CNY?customer_id=alice", &json!({ "monthly_cap": "15.00" })).await.expect(200);
     let items: Vec<Value> = ["3.00", "4.00", "2.00"].iter().map(|a| usage("alice", &format!("b{a}"), a)).collect();
     let done = app.service().post("/v1/usage/batch", &json!({ "items": items })).await.expect(200);
@@ -203,7 +203,7 @@ async fn a_products_cap_holds_whichever_wallet_pays() {
     app.finish().await;
 }
 
-/// What the main wallet pays for a product is counted by both; so is its reversal.
+/// When the main wallet pays for a product, the guards of both wallets count it. They both subtract what is given back.
 #[tokio::test]
 async fn what_is_given_back_makes_room_wherever_it_was_counted() {
     let app = TestApp::spawn().await;
@@ -235,7 +235,7 @@ async fn what_is_given_back_makes_room_wherever_it_was_counted() {
     app.service().post("/v1/usage", &message("m2", "2.00")).await.expect(201);
     back("r3", "m2", None).await;
 
-    // A cap that is set later has counted the same.
+    // A cap that is set later finds the same sums.
     app.operator().send(Method::DELETE, &format!("/v1/spend-guards/{of_product}"), None, None).await.expect(204);
     assert_eq!(cap_daily(&app, of_product, "5.00").await.expect(201)["spent_today"], "3.00");
     back("r4", "m1", None).await;
@@ -260,7 +260,7 @@ async fn what_is_given_back_of_a_day_that_is_over_makes_no_room_today() {
     let listed = app.customer("alice").get("/v1/spend-guards").await.expect(200);
     let guard = &listed["data"][0];
     assert_eq!((&guard["spent_today"], &guard["spent_this_month"]), (&json!("7.00"), &json!("7.00")));
-    // So does a cap that is set after it.
+    // A cap that is set afterwards also counts it.
     app.operator().send(Method::DELETE, "/v1/spend-guards/CNY?customer_id=alice", None, None).await.expect(204);
     let set = cap_daily(&app, "CNY?customer_id=alice", "10.00").await.expect(201);
     assert_eq!((&set["spent_today"], &set["spent_this_month"]), (&json!("7.00"), &json!("7.00")));

@@ -169,7 +169,7 @@ async fn case_33_captures_race_the_expiry() {
     let mut captured = 0_i64;
     for round in 0..3 {
         let opened = hold(&app, "alice", &format!("h{round}"), "10.00", 1).await.expect(201);
-        // No capture begins long before the second of expiry; then all begin at once.
+        // All captures begin at the same time, and no earlier than 15 ms before the hold expires.
         let soon = format!(
             "SELECT clock_timestamp() > expires_at - interval '15 milliseconds' FROM holds WHERE key = 'h{round}'"
         );
@@ -188,7 +188,7 @@ async fn case_33_captures_race_the_expiry() {
     app.finish().await;
 }
 
-/// Or the reserved part of an expired grant could be kept for ever.
+/// Without this limit, the reserved part of an expired grant could be kept for ever.
 #[tokio::test]
 async fn a_hold_lives_seven_days_at_most() {
     let app = TestApp::spawn().await;

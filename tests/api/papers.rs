@@ -153,7 +153,8 @@ async fn notes_the_states_invoice(app: &TestApp, receipt: &Value) {
     );
 }
 
-/// A lost dispute is credited as far as a refund was not. One that is won after all is taken off again.
+/// A lost dispute gets a credit note for what no refund has credited yet. If the dispute is won after all, the note is
+/// cancelled.
 #[tokio::test]
 async fn a_lost_dispute_has_a_credit_note() {
     let app = TestApp::spawn().await;
@@ -178,7 +179,7 @@ async fn a_lost_dispute_has_a_credit_note() {
         assert_eq!(sum, amount(&found["receipt"][figure]), "{figure}");
     }
 
-    // The refund fails after all. What the dispute took stays credited.
+    // The refund fails after all. What the dispute took is still credited.
     play(&app, "stripe", &disputed, "refund-fail", json!({})).await;
     quiet(&app, "stripe").await;
     issue_papers(&app).await;

@@ -76,8 +76,8 @@ async fn case_29_usages_holds_and_transfers_share_one_balance() {
     app.finish().await;
 }
 
-/// The customer cancels while the card is charged. Whether or not the company's notification arrives: an order that
-/// was paid is completed when both have their answers, and one that is cancelled was never paid.
+/// The customer cancels while the card is charged. When both requests have been answered, an order that was paid is
+/// completed, and an order that is cancelled was never paid. The notification of the company may arrive or not.
 #[tokio::test]
 async fn case_14_cancel_races_settle() {
     const ROUNDS: u64 = 24;
@@ -103,7 +103,7 @@ async fn case_14_cancel_races_settle() {
         }
         let stands = read(&app, &order).await;
         match (cancelled.status, paid.status) {
-            // Paid before the session was ended, whatever status the order had then.
+            // The payment came before the session was ended, whatever status the order had then.
             (200 | 409, 200) => {
                 credited += 1;
                 assert_eq!(stands["status"], "completed", "round {round}: {}", stands.text);
@@ -249,8 +249,8 @@ async fn case_01_one_signed_notification_ten_times_in_parallel() {
     app.finish().await;
 }
 
-/// Sends a request, again under the same key while the wallets are locked by others for too long: on a slow machine two
-/// hundred at once are.
+/// Sends a request. On a slow machine with two hundred requests at once, others may lock the wallets for too long; then
+/// it sends the request again, under the same key.
 async fn when_free(caller: &Caller<'_>, path: &str, body: &Value) -> Reply {
     let key = Uuid::now_v7().to_string();
     loop {

@@ -91,7 +91,7 @@ async fn a_day_is_folded_once_nobody_can_add_to_it_and_adds_up() {
     let refused = too_recent("roll-forward", &ask(next.day, next.day)).await;
     assert!(refused.contains("has ended and waits until all of its receipts"), "{refused}");
     issue_papers(&app).await;
-    // Or that a dispute was lost on that day: no wallet moves for it any more.
+    // A transaction may also still commit a dispute that was lost on that day. It moves no wallet any more.
     assert!(!fold_if_due(state, Duration::zero()).await.unwrap());
     loses.batch_execute("COMMIT").await.unwrap();
     assert!(!fold_if_due(state, Duration::minutes(5)).await.unwrap(), "the clock may be set back");

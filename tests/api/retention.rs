@@ -195,14 +195,15 @@ async fn closed_holds_are_forgotten_and_charge_nothing_again() {
     assert!(matches!(charged.status, 200 | 404), "{}", charged.text);
     assert!(matches!(returned.status, 201 | 404), "{}", returned.text);
     prune(&app).await;
-    // The one of which something was given back stays, and so does the captured one if its reversal was faster.
+    // The hold of which something was given back stays. The captured one stays if its reversal came before the
+    // deletion.
     let kept = if returned.status == 201 { 200 } else { 404 };
     for (hold, status) in holds.iter().zip([404, kept, 200, 404, 200]) {
         service.get(&format!("/v1/holds/{hold}")).await.expect(status);
     }
 
-    // The id of a hold that charged nothing opens another one. The id of a captured hold charges nothing again,
-    // whatever other postings are in the flush.
+    // The id of a hold that charged nothing opens a new hold. The id of a captured hold never charges again, whatever
+    // else is in the flush.
     let reopened = again("released").await;
     assert!(matches!(reopened.status, 200 | 201) && reopened["hold_id"] != holds[0].as_str(), "{}", reopened.text);
     let (alone, other, known) = tokio::join!(again("captured"), again("new"), again("returned"));

@@ -93,7 +93,7 @@ async fn case_76_usage_of_nothing_is_booked_without_an_entry() {
     app.finish().await;
 }
 
-/// What a grant paid returns to the grant, also after its time. The answer says that it expires at once.
+/// What a grant paid returns to the grant, even if the grant has expired. Then the answer says that it expires at once.
 #[tokio::test]
 async fn a_reversal_into_a_lapsed_grant_says_so() {
     let app = TestApp::spawn().await;

@@ -77,8 +77,8 @@ async fn an_order_is_taxed_by_the_rule_of_its_day() {
     app.finish().await;
 }
 
-/// The refund fails before its credit note is issued: the wallet has its money again, and the note and what cancels it
-/// state the refund's share nevertheless.
+/// The refund fails before its credit note is issued, so the wallet has its money again. The credit note and its
+/// cancellation still state the share of the refund.
 #[tokio::test]
 async fn a_credit_note_states_the_share_of_its_refund_whatever_the_wallet_gives_for_it_later() {
     let app = seller().await;

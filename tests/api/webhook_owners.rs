@@ -30,7 +30,7 @@ async fn a_revoked_key_listens_no_more() {
     ask(&stolen, &signed, "/rotate-secret", 200).await;
 
     revoke_all(&app.server.app.pool, &KeyOwner::parse("service:meter").unwrap()).await.unwrap();
-    // A process may know the key for some seconds more; it changes nothing by then.
+    // For some seconds a process may still accept the revoked key. Even then the key changes nothing.
     for what in ["/enable", "/rotate-secret"] {
         let late = stolen.send(Method::POST, &at(&made, what), None, None).await;
         assert!(matches!(late.status, 401 | 403), "{what} {}", late.text);

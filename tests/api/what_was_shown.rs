@@ -126,7 +126,7 @@ async fn case_79_an_order_gets_the_price_that_its_quote_fixes_or_the_figures_of_
     let by = |quote: &Value| json!({"quote_id": quote["quote_id"]});
     execute(&app.database, "UPDATE channel_rules SET fee_percent = 10, fee_on_top = true, bonus_percent = 5").await;
 
-    // It is good on every process, for its customer whoever calls, and more than once.
+    // The quote is valid in every process, whoever calls for its customer, and more than once.
     let second = TestApp::try_spawn(&app.database, |config| config.papers.seller_country = None).await.unwrap();
     let made = second.customer("alice").post("/v1/top-up-orders", &order(by(&quote))).await.expect(201);
     assert_eq!(figures(&made.body), figures(&quote));
@@ -140,7 +140,7 @@ async fn case_79_an_order_gets_the_price_that_its_quote_fixes_or_the_figures_of_
     assert_eq!(figures(&refused["price_changed"]), figures(&now.body));
     let before = number(&app, "count(*) FROM top_up_orders").await;
 
-    // Nobody else's, nothing else, and not for anything else.
+    // The quote is not valid for another customer or another order, and no other text is a quote.
     let refuse = async |of: &str, body: Value, code: &str| {
         app.customer(of).post("/v1/top-up-orders", &body).await.names("/quote_id", code);
     };

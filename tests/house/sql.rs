@@ -176,7 +176,8 @@ fn wrong_kinds(code: &str) -> Vec<String> {
         };
         let list = rest.trim_start().trim_start_matches("'{");
         let list: String = list.chars().take_while(|c| c.is_ascii_digit() || *c == ',' || *c == ' ').collect();
-        // One kind may come before other columns of a row; a set is all that is in its brackets.
+        // A single kind may stand among the columns of a row, so reading stops at the first part that is no number. A
+        // set fills its brackets.
         let numbers: Vec<i16> = list.split(',').map_while(|number| number.trim().parse().ok()).collect();
         let (mut numbers, mut expected) = (numbers, expected);
         numbers.sort_unstable();

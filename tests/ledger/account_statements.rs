@@ -117,7 +117,8 @@ async fn credit_that_expired_is_gone_at_its_second_and_written_off_later() {
     assert_eq!(before.booked, Standing::zero(at.currency));
 }
 
-/// Holds reserve 3 of a grant of 5 that expires. However they end, 3 were left at the moment of the expiry.
+/// Holds reserve 3 of a grant of 5, and the grant expires. However the holds end later, the balance at the moment of
+/// the expiry stays 3.
 #[tokio::test]
 async fn a_past_balance_stays_the_same_when_a_hold_ends() {
     let (pool, _) = database(2).await;

@@ -24,7 +24,7 @@ fn usd(amount: &str) -> Money {
 
 const WALLET: &str = "01933600-0000-7000-8000-000000000001";
 
-/// What a transaction read of the entries so far: tables as a whole, and rows by index.
+/// How much of the entries a transaction has read so far: scans of whole tables, and rows found by an index.
 #[derive(QueryableByName, Debug)]
 pub struct Scans {
     #[diesel(sql_type = BigInt)]
@@ -87,7 +87,8 @@ async fn it_reads_by_index_and_little() {
     conn.batch_execute("COMMIT").await.unwrap();
 }
 
-/// 20,000 times a usage of 2 that became debt and a recharge of 3; then 20,001 usages that nobody has paid for.
+/// 20,000 times: a usage of 2 that becomes debt, and then a recharge of 3. After that, 20,001 usages that nothing has
+/// paid for.
 const OWING: &str = "
     INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, debt, needs_full_path,
     paid_in, paid_out, entry_seq, version)
@@ -212,7 +213,8 @@ async fn money_that_went_around_is_followed_so_far_and_no_further() {
     assert_eq!(told(18).await, (16, EntryKind::Reversal, false));
 }
 
-/// A usage of 1,001 given back one by one; what the last two gave back was used again, each by a usage of its own.
+/// A usage of 1,001 is given back in pieces of 1. What the last two pieces brought was used again, each by a usage of
+/// its own.
 const OFTEN_REVERSED: &str = "
     INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, paid_out,
     entry_seq, version)

@@ -1,4 +1,4 @@
-//! What the fast path leaves to the slow one: those alone, not their neighbours in the flush.
+//! What the fast path leaves to the full path: only the postings that need it, and not their neighbours in the flush.
 
 use chrono::Duration;
 use diesel::sql_types::Text;
@@ -32,7 +32,7 @@ async fn a_known_key_keeps_no_neighbour_from_the_fast_path() {
     let answers = fast_path(&conn, &holds).await;
     assert_eq!(taken(&answers), [true, false, true, true]);
 
-    // All are known now, and none is booked again.
+    // Now all keys are known, and no posting is booked again.
     assert_eq!(taken(&fast_path(&conn, &usage).await), [false; 4]);
     assert_eq!(taken(&fast_path(&conn, &holds).await), [false; 4]);
     let replayed = book(&pool, usage.to_vec()).await;
@@ -40,7 +40,7 @@ async fn a_known_key_keeps_no_neighbour_from_the_fast_path() {
     assert_clean(&pool).await;
 }
 
-/// Statements of several flushes are on their way on one connection; each brings a key that is known.
+/// Statements of several flushes run on one connection at the same time. Each contains a key that is already known.
 #[tokio::test]
 async fn known_keys_of_several_flushes_at_once_keep_no_neighbour_from_the_fast_path() {
     let (pool, _) = database(2).await;
@@ -65,7 +65,7 @@ async fn a_hold_of_a_wallet_that_needs_a_look_keeps_no_neighbour_from_the_fast_p
     credited(&pool, &wallets.each_ref()).await;
     let opened = wallets.each_ref().map(|at| hold(at, "h", Duration::hours(1)));
     book(&pool, opened.to_vec()).await;
-    // One is frozen; the alert of one has fired and is not armed, that of another is.
+    // Ann's wallet is frozen. Ben's alert has fired, and waits for the recovery. Cid's alert is armed.
     let watched = "UPDATE wallets SET frozen = true, needs_full_path = true WHERE customer_id = 'ann';
         INSERT INTO frozen_wallets (customer_id, wallet_id, reason, frozen_by, frozen_at)
         SELECT customer_id, id, 'test', 'test', now() FROM wallets WHERE customer_id = 'ann';
@@ -81,7 +81,7 @@ async fn a_hold_of_a_wallet_that_needs_a_look_keeps_no_neighbour_from_the_fast_p
     assert_clean(&pool).await;
 }
 
-/// How a lane runs the statement that has `part` in it, whatever its arrays are.
+/// The plan of the prepared statement that contains `part`, on a connection of a lane, for arrays of any length.
 pub async fn plan(lane: &mut AsyncPgConnection, part: &str) -> String {
     #[derive(QueryableByName)]
     struct Prepared {
@@ -104,8 +104,8 @@ pub async fn plan(lane: &mut AsyncPgConnection, part: &str) -> String {
     lines.into_iter().map(|line| line.line + "\n").collect()
 }
 
-/// Wallets and holds are looked up one by one, in order; but what was found is not compared item by item, for in a
-/// flush of a thousand captures that took as long as all else.
+/// Wallets and holds are looked up one by one, in their order. But what was found must not be compared item by item: in
+/// a flush of a thousand captures, that took as long as all the rest.
 #[tokio::test]
 async fn nothing_but_the_tables_is_joined_by_a_nested_loop() {
     let (pool, _) = database(2).await;
@@ -118,7 +118,8 @@ async fn nothing_but_the_tables_is_joined_by_a_nested_loop() {
     assert_eq!(taken(&fast_path(&conn, &usage).await), [true; 2]);
     assert_eq!(taken(&fast_path(&conn, &opened).await), [true; 2]);
     assert_eq!(taken(&fast_path(&conn, &captures).await), [true; 2]);
-    // A statement for usage, one for holds, one for captures, which looks for holds and for wallets.
+    // There is a statement for usage, one for holds, and one for captures. The last one looks up both holds and
+    // wallets.
     for (part, lookups) in [("unnest($14)", 1), ("opened AS", 1), ("closed AS", 2)] {
         let plan = plan(&mut conn, part).await;
         let joins = (plan.matches("Nested Loop").count(), plan.matches("Join  (cost").count());
@@ -126,14 +127,15 @@ async fn nothing_but_the_tables_is_joined_by_a_nested_loop() {
     }
 }
 
-/// A hold that has lapsed reserves nothing, though no sweep has written that: its grant is first in burn order again.
+/// A hold that has lapsed reserves nothing, even before a sweep has recorded it. So its grant is again the first to be
+/// spent.
 #[tokio::test]
 async fn what_a_lapsed_hold_reserved_is_spent_before_a_later_grant() {
     let (pool, _) = database(2).await;
     let main = wallet("ann", "USD", "");
     let [first, second] = [Uuid::from_u128(1), Uuid::from_u128(2)];
     book(&pool, vec![grant(&main, first, dec("2"), 1, None), grant(&main, second, dec("100"), 2, None)]).await;
-    // All of the first grant.
+    // The hold reserves all of the first grant.
     book(&pool, vec![hold(&main, "h", Duration::hours(1))]).await;
     let lapse = "UPDATE holds SET expires_at = created_at + interval '1 microsecond'";
     pool.get().await.unwrap().batch_execute(lapse).await.unwrap();

@@ -108,8 +108,8 @@ pub async fn filled(connections: usize) -> (Pool, String) {
     copy(template, connections).await
 }
 
-/// Carl's order of 50 and its bonus of 5 are spent but for 10 when all of it is disputed. Of 42 that come in later, 40
-/// are taken for the money and 2 for the bonus, so 3 are still claimed.
+/// Carl has an order of 50 with a bonus of 5, and has spent all but 10 of it when the whole payment is disputed. Later
+/// 42 come in: 40 are taken for the money and 2 for the bonus, so 3 are still claimed.
 fn claimed() -> Vec<Posting> {
     let carl = wallet("carl", "USD", "");
     let usd = |amount: &str| money(&carl, dec(amount));

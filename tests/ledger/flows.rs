@@ -25,7 +25,8 @@ fn filter(customer: &str) -> FlowFilter {
     }
 }
 
-/// The plan for any parameters is the one that a connection keeps after its first few lists.
+/// The test includes the generic plan, which PostgreSQL makes for any parameters. A connection keeps that plan after it
+/// has read a few lists.
 #[tokio::test]
 async fn a_page_reads_a_page() {
     let (pool, _) = database(1).await;
@@ -115,7 +116,7 @@ async fn what_belongs_to_an_order_is_found_by_the_order() {
     }
 }
 
-/// Of a product that a customer hardly uses, a page costs a page as well.
+/// A page of a product that the customer hardly uses costs no more than other pages.
 #[tokio::test]
 async fn a_rare_wallet_of_a_large_customer_is_listed_by_itself() {
     let (pool, _) = database(1).await;
@@ -161,7 +162,7 @@ async fn a_rare_wallet_of_a_large_customer_is_listed_by_itself() {
     }
 }
 
-/// A wallet that has had only transfers for long is not read for kinds that the filter cannot find there.
+/// If a wallet has had only transfers for a long time, a list of other kinds does not read those entries.
 #[tokio::test]
 async fn what_is_older_than_asked_for_is_not_read() {
     let (pool, _) = database(1).await;

@@ -43,7 +43,8 @@ struct World {
     /// Deductions that nobody has reversed yet.
     deductions: Mutex<Vec<(WalletKey, Entry)>>,
     booked: Mutex<Vec<Entry>>,
-    /// Orders with something that is not disputed, and disputes that are open. Who works on one has taken it out.
+    /// Orders of which something is not disputed, and disputes that are open. A task that works on one of them removes
+    /// it from here.
     orders: Mutex<Vec<Order>>,
     disputes: Mutex<Vec<Dispute>>,
     over: AtomicBool,
@@ -72,8 +73,8 @@ impl World {
         })
     }
 
-    /// Mostly a new key; now and then one that is or was in use, by whichever wallet. What is asked for under a key
-    /// follows from the key, so that a key in use is a repetition; but sometimes it comes with another content.
+    /// Mostly a new key, but sometimes one that is or was in use, by any wallet. The content of a posting follows from
+    /// its key, so a known key is a repetition. Sometimes a known key comes with other content.
     fn key(&self, rng: &mut StdRng) -> (String, StdRng) {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         let back = if rng.random_bool(0.1) { rng.random_range(0..20) } else { 0 };
@@ -125,7 +126,8 @@ fn metered(world: &World, rng: &mut StdRng) -> Posting {
     }
 }
 
-/// If the wallet is short: of nine, five are refused, two fall back to the main wallet, and two are booked.
+/// Decides what happens if the wallet is short. Of nine usages, five are refused, two fall back to the main wallet, and
+/// two are booked.
 fn deduct(world: &World, rng: &mut StdRng) -> Posting {
     let (key, mut content) = world.key(rng);
     let content = &mut content;
@@ -204,7 +206,7 @@ async fn transfer(world: &World, rng: &mut StdRng) {
     let to = world.other(&from, rng);
     let sides =
         movement::transfer::transfer(transfer, &from.customer, money(&from, amount), &from.product, &to.product);
-    // Sometimes other postings are decided with it, whose refusals are no reason to give the transfer up.
+    // Sometimes other postings are decided together with the transfer. If they are refused, the transfer is still made.
     let mut postings: Vec<Posting> = (0..rng.random_range(0..3)).map(|_| metered(world, rng)).collect();
     let others = postings.len();
     postings.extend(sides);

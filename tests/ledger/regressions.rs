@@ -67,8 +67,8 @@ async fn until_somebody_waits(pool: &Pool) {
     }
 }
 
-/// In a small table the planner would read wallets in their order on disk; the second of two was once locked first
-/// then, and [`post`], which locks the first one first, ended in a deadlock with it.
+/// The planner would read the wallets of a small table in their order on disk. Once it locked the second wallet first,
+/// and [`post`] locked the first one first: a deadlock.
 #[tokio::test]
 async fn the_fast_path_locks_in_key_order() {
     let (pool, _) = database(4).await;
@@ -104,7 +104,8 @@ async fn the_fast_path_locks_in_key_order() {
     assert_clean(&pool).await;
 }
 
-/// A key is unique per customer, wallets are locked one by one: two writers can bring the same key at once.
+/// A key is unique per customer, but wallets are locked one by one. So two writers can bring the same key at the same
+/// time.
 #[tokio::test]
 async fn one_key_through_two_wallets_at_once_is_booked_once() {
     let (pool, _) = database(4).await;
@@ -160,8 +161,8 @@ async fn a_hold_that_lapsed_long_ago_is_released() {
     assert_clean(&pool).await;
 }
 
-/// Holds are looked up one by one and written all at once: a customer's other holds under the same keys cost nothing,
-/// and so does the number of those that are closed.
+/// Holds are looked up one by one, and written all at once. Neither a customer's other holds under the same keys nor
+/// the number of closed holds makes that slower.
 #[tokio::test]
 async fn holds_are_found_and_closed_in_a_fixed_number_of_steps() {
     let (pool, _) = database(2).await;
@@ -183,7 +184,7 @@ async fn holds_are_found_and_closed_in_a_fixed_number_of_steps() {
     let mut conn = pool.get().await.unwrap();
     conn.batch_execute(counting).await.unwrap();
 
-    // The eighth of all keys of each: found, and nothing else.
+    // One hold of each customer is sent again, each under another key. Only these eight rows are read.
     let again: Vec<Posting> = all.iter().step_by(9).cloned().collect();
     conn.batch_execute("BEGIN; SET LOCAL enable_seqscan = off").await.unwrap();
     let outcomes = post(&mut conn, &again).await.unwrap();
@@ -245,7 +246,7 @@ async fn an_expiry_raises_the_low_balance_alert_once() {
     assert_clean(&pool).await;
 }
 
-/// The clock was once read beside the lock, that is before the wait for it.
+/// The clock was once read beside the lock, which means before the wait for the lock.
 #[tokio::test]
 async fn a_grant_that_expires_during_the_wait_for_a_wallet_is_not_spent() {
     let (pool, _) = database(4).await;

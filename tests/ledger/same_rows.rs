@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::regressions::fast_path;
 use crate::support::{adjust, ask, assert_clean, book, database, dec, grant, new_hold, usage, wallet};
 
-/// One request, of one kind as requests are.
+/// One request. As in the API, all of its postings are of one kind.
 #[derive(Debug, Clone)]
 enum Request {
     Usage(Vec<Item>),
@@ -90,10 +90,11 @@ fn request() -> impl Strategy<Value = Request> {
     ]
 }
 
-/// A customer whose requests go one way.
+/// A customer whose requests all go through the same path.
 struct Side {
     customer: String,
-    /// What was asked for under which key: a key that comes again repeats that, unless it is to have another content.
+    /// What was sent under each key. If a key comes again, the same is sent again, unless the request is to have other
+    /// content.
     usages: HashMap<u8, Item>,
     opened: HashMap<u8, (bool, i64)>,
     holds: HashMap<u8, Uuid>,
@@ -322,8 +323,9 @@ async fn the_common_case_is_the_fast_paths_own() {
     assert_clean(&pool).await;
 }
 
-/// A request's items are booked in the order sent. What a product's usage, or the second of two with one key, left
-/// of the main wallet was once taken first by items that came after it, for those took the fast path.
+/// The items of a request are booked in the order in which they were sent. Once this was broken: items on the fast path
+/// took the main wallet's money before earlier items that had left the fast path, such as a product's usage, or the
+/// second of two items with one key.
 #[tokio::test]
 async fn a_request_is_greedy_in_its_order_whatever_the_path() {
     let (pool, _) = database(4).await;

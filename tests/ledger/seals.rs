@@ -133,7 +133,8 @@ async fn only_what_is_ripe_is_sealed_and_the_age_of_the_rest_is_known() {
     let (first, second) = (seals::seal_slice(&pool, &sealing).await, seals::seal_slice(&pool, &sealing).await);
     assert_eq!((first.unwrap(), second.unwrap()), (1, 0));
     assert_eq!(ask(&pool, UNSEALED).await, ["ann", "ben"]);
-    // Of Ann's wallet the first walk knew the last entry that it sealed, the second one the first that is left.
+    // Of Ann's wallet, the first walk noted the last entry that it sealed. The second walk notes the first entry that
+    // is still unsealed.
     let walk = read_walk(&mut pool.get().await.unwrap()).await.unwrap();
     let known = "SELECT (created_at = (SELECT oldest FROM seal_walk))::text FROM entries
                  WHERE customer_id = 'ann' AND seq = 5";

@@ -24,8 +24,8 @@ async fn mark_is(pool: &Pool, condition: &str) -> bool {
     ask(pool, &format!("SELECT {condition} FROM worker_marks WHERE worker = 'holds'")).await == ["true"]
 }
 
-/// A call leaves a closed hold behind; hundreds of them expire every second, and each wallet that still holds
-/// something once read all those of two days at every posting.
+/// Each call leaves a closed hold behind, and hundreds of holds expire every second. Once, each posting of a wallet
+/// with an open hold read all holds of two days.
 #[tokio::test]
 async fn closed_holds_before_the_mark_are_not_read() {
     let (pool, _) = database(2).await;
@@ -66,7 +66,7 @@ async fn the_mark_follows_the_clock_but_passes_nobody_who_may_still_open_a_hold(
     let begun =
         "SELECT xact_start FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()";
     let since = ask(&pool, begun).await.remove(0);
-    // It has opened a hold, by a clock that was read after it began; nobody sees it yet.
+    // The transaction opens a hold. Its time is read after the transaction began, and nobody sees the hold yet.
     post(&mut writer, &[hold(&main, "late", Duration::seconds(1))]).await.unwrap();
     assert!(look(&pool).await.is_empty());
     assert!(mark_is(&pool, &format!("reached <= '{since}'")).await);
@@ -76,7 +76,7 @@ async fn the_mark_follows_the_clock_but_passes_nobody_who_may_still_open_a_hold(
     assert!(mark_is(&pool, &format!("reached > '{since}'")).await);
 }
 
-/// Holds that keep lapsing once kept the mark where it was for ever.
+/// Once, holds that kept lapsing kept the mark in its place for ever.
 #[tokio::test]
 async fn the_mark_moves_up_to_the_oldest_open_hold() {
     let (pool, _) = database(2).await;

@@ -1,4 +1,4 @@
-//! What paid for what, against a second way to tell it: every unit of money carries its origin through queues.
+//! Compares what `explain` says with a simulation: in it, queues carry the origin of every single unit of money.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::pin::Pin;
@@ -144,7 +144,7 @@ impl Story {
             0..18 => recharge(&at, Uuid::now_v7(), amount),
             18..48 => booked_usage(&at, &key, amount),
             48..56 => usage(&at, &key, amount).posting(),
-            // Taken by force, into debt if it is spent.
+            // The correction takes the money by force. If it was spent, it becomes debt.
             56..60 => adjust(&at, &key, -amount),
             60..64 => grant(&at, Uuid::now_v7(), amount, 1, None),
             64..69 => new_hold(&at, &key, amount, Duration::hours(1)).posting(Uuid::now_v7()),

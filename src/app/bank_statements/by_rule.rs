@@ -52,7 +52,8 @@ pub(super) async fn credit_all(app: &App, statement: &BankStatement, progress: O
     Ok(credited)
 }
 
-/// An operator whom a statement names, with the customer that this operator is.
+/// The operator who uploaded a statement. If this operator is also a customer of ours, the caller carries that
+/// customer.
 fn operator(actor: &str, own_customer: Option<&CustomerId>) -> Result<Caller, Error> {
     let subject = Actor::operator(actor).ok_or(Error::Internal("an operator who uploaded a statement"))?;
     let operator = Caller::operator(subject, Permission::Finance.into());

@@ -59,8 +59,8 @@ pub enum EvidenceSource {
     AnswerToOperator,
 }
 
-/// Asks the provider about an order and settles its answer. If the provider requires it, the money is captured.
-/// `actor` is who asked, for the timeline; `source` is one of the answers.
+/// Asks the provider about an order and settles its answer. If the provider requires it, the money is captured. `actor`
+/// is who asked, for the timeline. `source` says whose question is answered.
 ///
 /// # Errors
 /// 404 for an unknown order. Errors of the provider; then the order stays as it was.

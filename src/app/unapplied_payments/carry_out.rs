@@ -60,7 +60,8 @@ pub(super) async fn carry_out(
     Ok(())
 }
 
-/// Records on the order that a payment names where its money went. Customers do not read the reason.
+/// Adds an event to the timeline of the order that a payment names: where the money went. Customers do not see the
+/// reason.
 async fn note(
     conn: &mut Connection,
     order: Option<&mut Order>,

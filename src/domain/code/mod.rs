@@ -85,7 +85,8 @@ codes! {
     Unauthorized = "unauthorized", [Problem(401)];
     /// The scope of the token does not allow the operation; use a token with another scope.
     InsufficientScope = "insufficient_scope", [Problem(403)];
-    /// Less of the payment is left unapplied than the request takes; `detail` says how much. Read it again.
+    /// The request takes more than what is left unapplied of the payment; `detail` says how much that is. Read it
+    /// again.
     NothingUnapplied = "nothing_unapplied", [Problem(409)];
     /// Nothing is left of the grant, or its time is over, so nothing of it can be changed.
     GrantEnded = "grant_ended", [Problem(409)];
@@ -128,8 +129,8 @@ codes! {
     IdempotencyInFlight = "idempotency_in_flight", [Problem(409)];
     /// The agreement is no longer the one that the request names; show the new one, and ask for consent again.
     AgreementChanged = "agreement_changed", [Problem(409)];
-    /// The order has another price than the request expects, or its quote cannot be kept; `price_changed` has the price
-    /// of now. Show it, and send the order with it or with a new quote.
+    /// The order has another price than the request expects, or its quote cannot be kept; `price_changed` has the
+    /// current price. Show it, and send the order with it or with a new quote.
     PriceChanged = "price_changed", [Problem(409)];
     /// The text is no quote of this customer, or it is one of another top-up; ask for a quote of this one.
     InvalidQuote = "invalid_quote", [Field];

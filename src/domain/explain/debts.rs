@@ -30,11 +30,12 @@ pub struct DebtChange {
 pub struct Repayment {
     /// The number of the debit that had become debt.
     pub debit: i64,
-    /// The range of the line "what was repaid of the debit's debt".
+    /// Which part of the debit's debt this is, as a range of the line of that debt's repayments.
     pub of_debt: MoneyRange,
     /// The number of the credit that repaid it.
     pub credit: i64,
-    /// The range of the line "what the credit brought as a whole". It is as long as `of_debt`.
+    /// Which part of what the credit brought this is, as a range of the line of all that it brought. It is as long as
+    /// `of_debt`.
     pub of_credit: MoneyRange,
 }
 

@@ -1,4 +1,4 @@
-//! Expiry: what holds and grants whose time is over leave is booked.
+//! Expiry: the time of a hold or a grant is over, and what is left of it is booked.
 //!
 //! Before a posting is decided, what has lapsed in its wallet expires. A sweep is a posting that does nothing else.
 

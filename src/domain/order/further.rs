@@ -1,18 +1,22 @@
 //! What a later application adds to a completed order, and what its reversal takes from it.
 //!
-//! The sums over the applications that stand are [`Order::divide`] of what was received in all: an order that is paid
-//! in two parts has the same credit, fee and tax as one that is paid at once. So a later part is divided as the
-//! difference that it makes, and the application that came last is the first one to be reversed. When the last one is
-//! reversed, the order keeps the amounts of that one, and its reason says what happened.
+//! An order that is paid in two parts has the same credit, fee and tax as one that is paid at once: the sums of its
+//! applications are [`Order::divide`] of all that was received. So a later part gets the difference that it makes.
+//!
+//! For example, an order has a fee of 1.00 for 100.00. First 60.00 come, with a fee of 0.60. When 40.00 more come, all
+//! 100.00 have a fee of 1.00, so the later part has the other 0.40.
+//!
+//! Therefore the application that came last is reversed first. When the only one that is left is reversed, the order
+//! keeps its amounts, and the reason of the order says what happened.
 
 use super::{Completion, Division, Order, OrderState};
 use crate::domain::money::Money;
 use crate::domain::payment::Application;
 
 impl Order {
-    /// What a further amount adds to a completed order. The bonus belongs to the money that completed the order, so it
-    /// adds none. `None` where too little comes: nothing is left to credit, or a part is taken back by rounding to the
-    /// minor unit.
+    /// What a further amount adds to a completed order. It adds no bonus: the bonus belongs to the money that completed
+    /// the order. `None` if the amount is too small: nothing would be left to credit, or rounding to the minor unit
+    /// would make a part negative.
     #[must_use]
     pub fn divide_further(&self, further: Money) -> Option<Division> {
         let before = self.received();

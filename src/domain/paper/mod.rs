@@ -9,7 +9,7 @@
 //!
 //! # A worked example
 //!
-//! The wallet gets 100.00. The fee is 10.00, and the tax is 19 % of both, 20.90. The receipt is over 130.90.
+//! The wallet gets 100.00. The fee is 10.00, and the tax is 19 % of both, 20.90. The receipt is for 130.90.
 //!
 //! **The fee goes back with a refund.** Every credit note has the proportions of the receipt:
 //!
@@ -140,7 +140,7 @@ impl PaperAmounts {
     /// has no fee, and no tax on the fee. Only when the company gives back more than we would, the excess is the fee
     /// and the tax on it.
     ///
-    /// **Rounding.** The shares are computed for all credit notes together, and this note is over what the earlier ones
+    /// **Rounding.** The shares are computed for all credit notes together, and this note has what the earlier ones
     /// lack. So the notes of a whole refund in parts add up to the receipts.
     ///
     /// **No part is negative.** A cancellation can leave a part of the sum above its share. Then this note has zero for
@@ -175,11 +175,11 @@ impl PaperAmounts {
     /// notes so far. `note` is the credit note of the refund or dispute that is undone. `returned` is what is still
     /// back with the payer.
     ///
-    /// After the cancellation, what is left of the credit notes is `returned` in all. `None` if they are over no more
-    /// than that already.
+    /// After the cancellation, the credit notes add up to `returned`. `None` if they add up to no more than that
+    /// already.
     ///
-    /// That can be less than the whole note. For example, 1.00 was paid. A refund of 0.30 has a note over 0.30, and a
-    /// dispute over 0.80 has one over 0.70, because the same money is credited once. When the refund fails, 0.80 is
+    /// The cancellation can be smaller than the note. For example, 1.00 was paid. A refund of 0.30 has a note of 0.30.
+    /// A dispute of 0.80 has a note of 0.70, because the same money is credited once. When the refund fails, 0.80 is
     /// still back with the payer, so only 0.20 is cancelled.
     #[must_use]
     pub fn of_cancellation(
@@ -205,8 +205,8 @@ impl PaperAmounts {
         Some(rest.next(amount, before.credited, before.tax, before.tax_included))
     }
 
-    /// The note over `amount` that brings the sums of all notes, `self`, to these. A part that does not fit into
-    /// `amount` is cut.
+    /// The note of `amount` that brings the sums of all notes, which are `self` before it, to these. A part that does
+    /// not fit into `amount` is cut.
     fn next(self, amount: Money, credited: Money, tax: Money, tax_included: Money) -> Self {
         let part = |sum: Money, before: Money, room: Money| (sum - before).or_zero().min(room);
         let credited = part(credited, self.credited, amount);

@@ -43,7 +43,7 @@ fn paper(kind: PaperKind, payment: u128, application: Option<i32>, cents: i64) -
 }
 
 /// An order has a payment of 100 and one of 50. A second application of the first, 20, was reversed. 30 of the first
-/// payment were refunded, and a refund of 5 failed. A dispute over all 100 of it can be credited over the other 70.
+/// payment were refunded, and a refund of 5 failed. Of a dispute of all 100, the other 70 can still be credited.
 #[test]
 fn money_of_a_payment_is_credited_once() {
     use PaperKind::{Cancellation, CreditNote, Receipt};
@@ -97,7 +97,7 @@ fn a_small_refund_after_a_cancelled_note_has_no_negative_part() {
     assert_eq!(standing.plus(small).plus(last), receipt);
 }
 
-/// 1.00 was paid. A refund is credited with 0.30, and a dispute over 0.80 with the other 0.70. The refund fails, and
+/// 1.00 was paid. A refund is credited with 0.30, and a dispute of 0.80 with the other 0.70. The refund fails, and
 /// then the dispute is won.
 #[test]
 fn a_cancellation_leaves_what_another_return_stands_for() {

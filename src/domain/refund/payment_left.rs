@@ -33,8 +33,8 @@ impl PaymentLeft {
         self.of_order.min(self.payment.amount - self.payment.refunded).or_zero()
     }
 
-    /// Of the payments of an order, the last applied first, the one that the next refund takes. Where none has anything
-    /// left, it is the last one.
+    /// The payment that the next refund takes. `all` are the payments of an order, the last applied one first. If none
+    /// has anything left, it is the last applied one.
     #[must_use]
     pub fn next(mut all: Vec<Self>) -> Option<Self> {
         let n = all.iter().position(|one| one.left().is_positive()).unwrap_or(0);

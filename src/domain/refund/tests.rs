@@ -121,7 +121,7 @@ fn bonus_that_expired_counts_as_taken() {
 #[test]
 fn what_failed_is_due_to_the_wallet() {
     assert_eq!(returned_so_far("0", "0", "97", "4").due(&order()), due("-97", "-4"));
-    // Of the bonus only 4 were left to take; half of it is still covered by the half that stays returned_so_far.
+    // Only 4 of the bonus of 10 could be taken. Half of the payment has now gone back, so 5 are due, which is 1 more.
     assert_eq!(returned_so_far("50", "0", "97", "4").due(&order()), due("-48.5", "1"));
 }
 
@@ -129,7 +129,7 @@ fn what_failed_is_due_to_the_wallet() {
 fn disputed_money_that_is_refunded_too_is_taken_once() {
     assert_eq!(returned_so_far("0", "100", "0", "0").due(&order()), due("97", "10"));
     assert_eq!(returned_so_far("100", "100", "97", "10").due(&order()), due("0", "0"));
-    // The question of the payer's bank is closed by that refund: nothing comes back to the wallet.
+    // The refund settles the inquiry of the payer's bank, so nothing comes back to the wallet.
     assert_eq!(returned_so_far("100", "0", "97", "10").due(&order()), due("0", "0"));
 }
 

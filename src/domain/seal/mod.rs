@@ -41,8 +41,9 @@ impl Default for Ripeness {
 }
 
 impl Ripeness {
-    /// The stretches to seal in a wallet whose entries after `sealed` up to `last` are unsealed, as first and last
-    /// numbers: all complete stretches, or else the shorter rest, if its first entry, made at `oldest`, is old enough.
+    /// The stretches to seal in a wallet, each by its first and last number. The entries after `sealed` up to `last`
+    /// are unsealed. All complete stretches are sealed. If there is none, the shorter rest is sealed once its first
+    /// entry, made at `oldest`, is old enough.
     #[must_use]
     pub fn stretches(self, sealed: i64, last: i64, oldest: DateTime<Utc>, now: DateTime<Utc>) -> Vec<(i64, i64)> {
         let whole = (last - sealed) / self.entries;

@@ -143,7 +143,7 @@ impl<'d> Comparison<'d> {
         self.schema(&format!("{at}[]"), before.get("items"), now.get("items"), way);
     }
 
-    /// The values of a closed list. Where there is none, any value may come, and any is taken.
+    /// The values of a closed list. A schema without such a list allows any value.
     fn values(&mut self, at: &str, was: &BTreeSet<&str>, is: &BTreeSet<&str>, way: Direction) {
         match way {
             Direction::Got if was.is_empty() => {}

@@ -155,8 +155,8 @@ struct PaidForQuery {
 #[into_params(parameter_in = Query)]
 struct FlowPaidForQuery {
     customer_id: Option<CustomerIdText>,
-    /// The beginning of a part of the flow, as `went_on` names it. With `part_amount`, the list shows only what this
-    /// part paid for.
+    /// Where the part begins, counted within the flow, as `went_on` names it. If this and `part_amount` are given, the
+    /// list shows only what that part paid for.
     #[param(example = "0.00")]
     part_from: Option<Amount>,
     /// The amount of the part.

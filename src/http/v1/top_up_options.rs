@@ -142,7 +142,7 @@ pub struct OfferedBonusTier {
     bonus: Amount,
     #[serde(rename = "use")]
     used: BonusUseName,
-    /// After this many days what is left of the bonus expires; null: never.
+    /// After how many days what is left of the bonus expires. Null: it never expires.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     expires_after_days: Option<i32>,
     /// Whether this customer gets the bonus with an order that is created now.

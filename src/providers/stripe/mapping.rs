@@ -15,7 +15,8 @@ use crate::domain::payment::{
     AttemptLocator, CardFlow, DisputeFact, DisputeStatus, Observation, PaymentFact, RefundFact, RefundStatus,
 };
 
-/// The observation of a Checkout session. `paid` decides for any status, so that no payment is overlooked.
+/// The observation of a Checkout session. A session with the `payment_status` `paid` counts as paid whatever its
+/// `status` is, so that no payment is overlooked.
 pub(super) fn session(session: &CheckoutSession) -> Result<Observation, String> {
     match (session.payment_status.as_str(), session.status.as_deref()) {
         ("paid", _) => session_paid(session).map(Observation::Paid),

@@ -15,7 +15,7 @@ WITH counted AS (
     SELECT source, customer_id, payment_id, amount
     FROM applied
     UNION ALL
-    -- Where a lost dispute of the payment was credited, too, the papers are over the same money once.
+    -- Where a lost dispute of the payment was credited, too, the papers count the same money once.
     SELECT 'rfd_' || replace(id::text, '-', ''), customer_id, payment_id, amount - from_unapplied - from_wallet
     FROM refunds r
     WHERE status = 'succeeded' AND order_id IS NOT NULL AND amount > from_unapplied + from_wallet

@@ -218,7 +218,7 @@ pub async fn wallets_of_holds(
 /// `oldest_writer.sql`.
 struct OldestWriter {
     now: DateTime<Utc>,
-    /// Whether those count, too, that only say that a paper is due.
+    /// Whether transactions count that move no money, but write that a paper is due.
     of_papers: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is broken of an order that a bank transfer served first, and then the rest of it.
+//! What is broken in an order that two bank transfers served: one that completed it, and one that brought the rest.
 
 use diesel_async::SimpleAsyncConnection;
 use topup::domain::movement::OfOrder;

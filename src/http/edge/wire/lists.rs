@@ -30,7 +30,7 @@ impl Form for CursorForm {
 
     fn shape() -> Shape {
         Shape {
-            // A cursor in sums by labels contains the labels: up to three of 100 characters.
+            // The cursor of a list of sums by labels contains the labels: up to three, of at most 100 characters each.
             max_length: 2_048,
             example: Cow::Borrowed("WyI5ZjM1IiwiLi4uIl0"),
             null: Some("The place where the next page begins: send it as `cursor`. Null on the last page."),

@@ -55,7 +55,7 @@ pub struct WalletStatement {
     closing: Standing,
 }
 
-/// What there was at a moment, reserved amounts included.
+/// What a wallet, or all wallets of a currency, had at a moment, including what holds reserved then.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Standing {
     /// paid + granted − debt.

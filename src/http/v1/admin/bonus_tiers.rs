@@ -36,7 +36,7 @@ pub struct AdminBonusTier {
     bonus: Amount,
     #[serde(rename = "use")]
     used: BonusUseName,
-    /// After this many days what is left of the bonus expires; null: never.
+    /// After how many days what is left of the bonus expires. Null: it never expires.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     expires_after_days: Option<i32>,
     active: bool,
@@ -81,7 +81,7 @@ pub struct CreateBonusTier {
     bonus: Amount,
     #[serde(rename = "use")]
     used: BonusUseName,
-    /// After this many days what is left of the bonus expires; null or absent: never.
+    /// After how many days what is left of the bonus expires. Null or absent: it never expires.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     expires_after_days: Option<i32>,
     active: bool,
@@ -100,7 +100,7 @@ pub struct SaveBonusTier {
     bonus: Amount,
     #[serde(rename = "use")]
     used: BonusUseName,
-    /// After this many days what is left of the bonus expires; null or absent: never.
+    /// After how many days what is left of the bonus expires. Null or absent: it never expires.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     expires_after_days: Option<i32>,
     active: bool,

@@ -16,7 +16,7 @@ use crate::http::edge::wire::{
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BankLineWorklist {
-    /// Several payments that operators have stated fit the line, or one that contradicts it: choose.
+    /// An operator has to choose its payment: several stated payments fit the line, or one fits but contradicts it.
     Tied,
     /// Some of the money serves nothing yet.
     Unapplied,

@@ -26,9 +26,9 @@ pub struct AdminChannelRule {
     /// The channel is offered to customers with a billing profile of these countries. Empty: to all customers.
     #[schema(max_items = 250)]
     countries: Vec<CountryCode>,
-    /// The smallest payment; null for the one of the top-up options.
+    /// The smallest payment. Null: the minimum of the top-up options applies.
     minimum: Option<Amount>,
-    /// The largest payment; null for the one of the top-up options.
+    /// The largest payment. Null: the maximum of the top-up options applies.
     maximum: Option<Amount>,
     /// The place of the channel in lists.
     #[schema(minimum = 0, maximum = 1_000_000, example = 10)]
@@ -95,10 +95,10 @@ pub struct ChannelRuleRequest {
     #[serde(default)]
     #[schema(max_items = 250)]
     countries: Vec<CountryCode>,
-    /// The smallest payment; absent for the one of the top-up options.
+    /// The smallest payment. Absent: the minimum of the top-up options applies.
     #[schema(nullable = false)]
     minimum: Option<Amount>,
-    /// The largest payment; absent for the one of the top-up options.
+    /// The largest payment. Absent: the maximum of the top-up options applies.
     #[schema(nullable = false)]
     maximum: Option<Amount>,
     /// The place of the channel in lists.

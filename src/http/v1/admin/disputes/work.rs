@@ -198,7 +198,7 @@ pub struct DisputeOutcomeCount {
     currency: CurrencyCode,
     #[schema(minimum = 1, example = 2)]
     count: i64,
-    /// What they are over.
+    /// The sum of their amounts.
     amount: Amount,
 }
 
