@@ -132,7 +132,7 @@ CREATE TABLE bonus_tiers (
     from_amount numeric(24, 8) NOT NULL CONSTRAINT bonus_tiers_from CHECK (from_amount > 0),
     bonus numeric(24, 8) NOT NULL,
     used text NOT NULL CONSTRAINT bonus_tiers_used CHECK (used IN ('every_time', 'once', 'first_top_up')),
-    -- After this many days what is left of the bonus expires; null: never.
+    -- After how many days what is left of the bonus expires. Null: it never expires.
     expires_after_days integer CONSTRAINT bonus_tiers_days CHECK (expires_after_days BETWEEN 1 AND 3650),
     active boolean NOT NULL DEFAULT true,
     version bigint NOT NULL DEFAULT 1,

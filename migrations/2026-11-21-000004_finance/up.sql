@@ -134,9 +134,9 @@ CREATE INDEX papers_by_time ON papers (issued_at, id);
 CREATE INDEX papers_by_customer ON papers (customer_id, issued_at, id);
 CREATE INDEX papers_by_event ON papers (happened_at);
 
--- Where the fee and the tax of a paper stand in the reports. A receipt's stand beside its recharge; those of a credit
--- note, as negatives, beside the refund, the dispute or the reversed approval; and a cancellation's beside what came
--- back.
+-- The row of the reports in which the fee and the tax of a paper are counted. Those of a receipt are in the row of its
+-- recharge. Those of a credit note are negative, in the row of the refund, the dispute or the reversed approval. Those
+-- of a cancellation are in the row of the money that came back.
 CREATE VIEW reported_papers AS
 SELECT p.happened_at, p.currency, o.product,
        (CASE
@@ -231,9 +231,9 @@ CREATE TRIGGER refunds_credited AFTER UPDATE ON refunds FOR EACH ROW
           AND NEW.order_id IS NOT NULL AND NEW.amount > NEW.from_unapplied + NEW.from_wallet)
     EXECUTE FUNCTION credit_note_is_due();
 
--- A dispute that was lost once can be open again, because a company can take money back before it tells of a dispute.
--- So its credit note is due once, and a cancellation only after that. The cancellation is due also where refunds of the
--- same money were credited instead: they may have failed since.
+-- A company can take money back before it tells of a dispute, so a dispute that was lost can be open again. If it is
+-- lost a second time, no second credit note is due. If it is won, a cancellation is due if it was lost just before, or
+-- has a credit note. That also holds if only refunds of the same money were credited: they may have failed since.
 CREATE FUNCTION dispute_note_is_due() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     dispute text := 'dsp_' || replace(NEW.id::text, '-', '');

@@ -20,7 +20,7 @@ pub(in crate::app) async fn at_most(conn: &mut Connection, order: &Order) -> Res
     Ok(Some(returned.refundable(order, next.left())))
 }
 
-/// What the next refund of an order can be over, in parts, and what the order's wallet has. `None` for an order that
+/// How large the next refund of an order can be, in parts, and what the order's wallet has. `None` for an order that
 /// cannot be refunded.
 ///
 /// # Errors

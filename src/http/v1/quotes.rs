@@ -172,10 +172,10 @@ impl Quote {
 /// Shows what the payer pays, fee, tax, bonus and credited amount before the order. For each channel it shows whether
 /// this customer can use it for this amount, and the reason if not. The service stores nothing.
 ///
-/// An order that names `quote_id` gets fee, tax, bonus and credited amount as quoted, although the operator has changed
-/// them meanwhile. It is refused with 409 `price_changed` where the customer's country or tax status has changed the
-/// tax, or where the bonus serves once and was given meanwhile. A channel that was closed meanwhile stays closed (422
-/// `channel_not_offered`).
+/// An order that names `quote_id` gets fee, tax, bonus and credited amount as quoted, even if the operator has changed
+/// them meanwhile. It is refused with 409 `price_changed` if the tax has changed because of the customer's country or
+/// tax status, or if its bonus is given only once and another order has it by now. A channel that was closed meanwhile
+/// stays closed (422 `channel_not_offered`).
 #[utoipa::path(
     tag = "top-up-options",
     operation_id = "createQuote",

@@ -16,9 +16,10 @@ WITH applied AS (
         WHERE e.order_id = a.order_id AND (e.applied_at, e.payment_id, e.n) < (a.applied_at, a.payment_id, a.n)
           AND (e.reversed_at IS NULL OR e.reversed_at > a.applied_at)
     ) AS b
-    -- As `Order::divide_further` of the service: the difference between what all of it has and what was given before.
-    -- Each is pro rata of what is payable, and more than the whole where more came. The factor keeps the part below the
-    -- total, which `pro_rata` bounds it by.
+    -- As `Order::divide_further` of the service: the shares of all that has come, less the shares of what had come
+    -- before. Each share is in proportion to the payable amount. If more than that came, the share is more than the
+    -- whole fee or tax of the order. But `pro_rata` returns the whole once the part reaches the total. So the part is 1
+    -- here, and the factor keeps the total above it.
     LEFT JOIN LATERAL (
         SELECT sum(t.sign * CASE WHEN t.total = o.payable_amount THEN o.fee
                                  ELSE pro_rata(o.fee * t.total * 1000000, 1, o.payable_amount * 1000000,

@@ -21,7 +21,7 @@ WITH counted AS (
     WHERE status = 'succeeded' AND order_id IS NOT NULL AND amount > from_unapplied + from_wallet
       AND NOT EXISTS (SELECT FROM papers p WHERE p.payment_id = r.payment_id AND p.source LIKE 'dsp\_%')
     UNION ALL
-    -- One beside others can get another share of the payment later.
+    -- If a payment has other refunds or disputes, the share of a dispute can change after its paper: it is left out.
     SELECT 'dsp_' || replace(id::text, '-', ''), customer_id, payment_id, amount - from_unapplied - from_wallet
     FROM disputes d
     WHERE status = 'lost' AND order_id IS NOT NULL AND amount > from_unapplied + from_wallet
@@ -46,13 +46,14 @@ WITH counted AS (
     WHERE p.kind <> 'receipt'
     GROUP BY p.order_id
 ), back AS (
-    -- What of a payment is back with the payer. Where payments are divided, shares can change after a paper.
+    -- How much of a payment is back with the payer. If a refund or dispute also took money that does not serve the
+    -- order, the payment is left out, because the shares can change after their papers.
     SELECT t.order_id, t.payment_id, coalesce(sum(t.amount) FILTER (WHERE t.stands), 0) AS amount
     FROM (
         SELECT order_id, payment_id, status = 'succeeded' AS stands, amount, from_unapplied + from_wallet AS beside
         FROM refunds
         UNION ALL
-        -- One that was lost before its company told of it is open again, and its credit note stands.
+        -- An open dispute counts if it has a credit note: it was lost before its company told of it.
         SELECT d.order_id, d.payment_id, d.status = 'lost' OR (d.status = 'open' AND p.source IS NOT NULL), d.amount,
                d.from_unapplied + d.from_wallet
         FROM disputes d

@@ -20,7 +20,7 @@ CROSS JOIN LATERAL (
       AND e.kind NOT IN (/* CONSUMPTION */ 2, 3)
 ) l
 CROSS JOIN LATERAL (
-    -- What holds reserved of it, except what their captures took, which is in no sum here.
+    -- What holds reserved of the grant at that moment, less what their captures took: captures are in no sum here.
     SELECT coalesce(sum(p.amount + c.amount), 0) AS amount
     FROM holds h
     CROSS JOIN LATERAL (

@@ -1,5 +1,6 @@
--- What of a payment that an order received is back with its payer, as far as papers were looked at: what was refunded,
--- and what disputes took. What is undone later than this cancellation still counts.
+-- How much of a payment that an order received is back with its payer: what was refunded, and what disputes took. What
+-- waits for its credit note does not count yet. What was undone still counts while its own cancellation is due, except
+-- for the one that this cancellation is about.
 --
 -- $1 uuid the order
 -- $2 uuid the payment
@@ -13,7 +14,7 @@ FROM (
     FROM refunds r
     WHERE r.order_id = $1 AND r.payment_id = $2 AND r.status IN ('succeeded', 'failed')
     UNION ALL
-    -- One that was lost before its company told of it is open again, and its credit note stands.
+    -- An open dispute counts if it has a credit note: it was lost before its company told of it.
     SELECT n.source, ':won', d.status = 'lost' OR (d.status = 'open' AND p.source IS NOT NULL),
            d.amount - d.from_unapplied - d.from_wallet
     FROM disputes d

@@ -191,8 +191,9 @@ pub struct RejectTopUpOrder {
 
 /// Reject a bank transfer, or money that is held
 ///
-/// Makes a bank transfer fail, with the given reason. So with an order whose payment VNPay holds for review: how that
-/// ended, VNPay tells you and not the service. If the money is released after all, `verify` still credits it.
+/// Makes an order by bank transfer fail, with the given reason. Does the same to an order whose payment VNPay holds for
+/// review, because VNPay tells you, and not the service, how a review ended. If the money is released after all,
+/// `verify` still credits it.
 #[utoipa::path(
     tag = "admin-top-up-orders",
     operation_id = "adminRejectTopUpOrder",

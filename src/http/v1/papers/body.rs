@@ -17,7 +17,7 @@ pub enum PaperKind {
     Receipt,
     /// A paper for money of an order that went back.
     CreditNote,
-    /// Of a credit note whose refund failed, or whose dispute was won, after all.
+    /// Undoes a credit note, or a part of it, because its refund failed or its dispute was won after all.
     Cancellation,
 }
 
