@@ -85,8 +85,8 @@ pub struct PayoutFilter {
     pub states: Vec<RefundState>,
 }
 
-/// What can be paid out of a wallet: what it gives, and what the bank sends of it, in whole smallest units. What is
-/// below one unit stays with us. `None` if there is no more than that.
+/// What can be paid out of a wallet: what the wallet gives, and what the bank sends of it, in whole smallest units. The
+/// part that is smaller than one unit stays with us. `None` if the wallet has less than one unit.
 #[must_use]
 pub fn rest_of(wallet: &Wallet) -> Option<(Money, Money)> {
     let debited = wallet.movable();

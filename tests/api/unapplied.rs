@@ -322,7 +322,8 @@ async fn what_is_set_aside_comes_back_when_it_grows() {
     app.finish().await;
 }
 
-/// A transfer that an operator stated is of the environment that it was stated in, as a company's payment is.
+/// A transfer that an operator stated counts as test money or real money, by the environment in which it was stated. A
+/// payment of a company has such a mark as well.
 #[tokio::test]
 async fn the_rest_of_a_transfer_by_hand_is_applied() {
     let app = TestApp::spawn().await;

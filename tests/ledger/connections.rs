@@ -120,7 +120,7 @@ async fn case_70_a_connection_to_a_server_that_only_reads_is_let_go() {
     let (pool, name) = database(2).await;
     table(&name).await;
     let mut conn = pool.get().await.unwrap();
-    // What a primary looks like, to the connections it has, after it was switched over.
+    // To its open connections, a primary that was switched over looks like this.
     run(&mut conn, "SET default_transaction_read_only = on").await.unwrap();
     drop(conn);
     assert_eq!(pool.status().idle, 1);

@@ -49,7 +49,7 @@ async fn the_grant_that_was_burnt_last_is_restored_first() {
     assert_clean(&pool).await;
 }
 
-/// What a capture took beyond its hold was taken last, though its grant burns first.
+/// What a capture took beyond its hold was taken last, even from a grant that is spent before the other grants.
 #[tokio::test]
 async fn what_was_captured_beyond_the_hold_is_given_back_first() {
     let (pool, _) = database(2).await;

@@ -91,8 +91,8 @@ pub async fn answers(conn: &mut Connection, sql: &str) -> Vec<String> {
     rows.into_iter().map(|row| row.answer).collect()
 }
 
-/// How many rows of a table its own transaction has fetched by an index so far, those that other conditions then
-/// dropped included.
+/// How many rows of a table the current transaction has fetched by an index so far. Rows that another condition then
+/// dropped count as well.
 pub async fn fetched(conn: &mut Connection, table: &str) -> i64 {
     #[derive(QueryableByName)]
     struct Fetched {

@@ -211,7 +211,7 @@ impl Stage {
         self.company(Method::DELETE, &format!("/control/{company}/faults"), &json!({})).await.expect(200);
     }
 
-    /// Muted, a company makes its notifications, but does not send them.
+    /// Mutes a company: it makes its notifications, but does not send them.
     pub async fn mute(&self, company: &str, muted: bool) {
         sandbox::mute(&self.app, company, muted).await;
     }

@@ -35,7 +35,7 @@ async fn case_05_a_badly_signed_event_writes_nothing() {
     assert_eq!(stage.ask(WRITTEN).await, written);
     assert_eq!(before[0].split(' ').next(), written[0].split(' ').next());
 
-    // Nothing was written for dedupe either: the same event with a good signature is processed.
+    // The refused event was not noted as a known one either: with a good signature it is processed.
     stripe_says(&stage, &event).await.expect(200);
     assert_eq!(vnpay_ipn(&stage, &said).await, "00");
     stage.is_credited(&card).await;

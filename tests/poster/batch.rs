@@ -83,8 +83,8 @@ async fn what_suffices_is_booked_in_the_order_sent_and_a_refusal_refuses_nobody_
     app.finish().await;
 }
 
-/// The first turns to the main wallet, which the second then finds short: not the other way round, though the
-/// second could be settled at once and the first not.
+/// The first usage falls back to the main wallet, and then the second finds the main wallet short. It must not be the
+/// other way round, although the second could be booked at once, and the first could not.
 #[tokio::test]
 async fn a_usage_that_turns_to_the_main_wallet_keeps_its_place() {
     let app = TestApp::spawn().await;
@@ -146,8 +146,8 @@ async fn a_malformed_item_refuses_the_batch_and_is_named() {
     app.finish().await;
 }
 
-/// Whatever the database says to one item, its neighbours in the batch are booked. The batch fails as a whole all the
-/// same: "refused" would be final for a meter, but the outcome of the item is unknown.
+/// Whatever error the database gives for one item, the other items of the batch are booked. The batch still fails as a
+/// whole: the outcome of that item is unknown, and a caller would take "refused" as final.
 #[tokio::test]
 async fn an_unknown_error_of_one_item_calls_nothing_refused_and_stops_no_neighbour() {
     let app = TestApp::spawn().await;

@@ -97,7 +97,7 @@ async fn three_processes_book_every_item_once_though_one_is_killed() {
     metering.acknowledge(300).await;
     processes[1].kill();
     metering.acknowledge(300).await;
-    // A new one takes its place, at another address; and another one dies.
+    // A new process takes its place, at another address. Then another process dies.
     processes.push(Process::start(&database, 3));
     processes[0].kill();
     metering.acknowledge(300).await;

@@ -52,8 +52,8 @@ async fn one_key_in_many_requests_of_many_flushes_is_booked_once() {
     app.finish().await;
 }
 
-/// The key belongs to another request, which is refused. So the first item of the batch is the one that counts, and
-/// gets the money before the second.
+/// The key of the first item was also sent by another request of the flush, which is refused. So the first item is
+/// booked, and gets the money before the second item.
 #[tokio::test]
 async fn an_item_whose_key_another_request_of_the_flush_brought_keeps_its_place() {
     let app = one_at_a_time(1000).await;
@@ -169,8 +169,8 @@ async fn end_one_that_waits(watcher: &mut AsyncPgConnection) -> bool {
     watcher.batch_execute(end).await.is_ok()
 }
 
-/// First the poster's own session is ended, then the one that decides what the flush has left: each time the request
-/// goes on over another one.
+/// PostgreSQL ends the session of the poster, and later the session that decides what the flush has left. Each time the
+/// request goes on in a new session.
 #[tokio::test]
 async fn a_session_that_postgresql_ends_costs_no_request() {
     let app = one_at_a_time(1000).await;
@@ -188,8 +188,8 @@ async fn a_session_that_postgresql_ends_costs_no_request() {
     app.finish().await;
 }
 
-/// One item of a batch is booked at once, the other waits for its wallet until its last session is ended: whether that
-/// one was booked nobody knows, so the batch gets no answer, and reports both when it is sent again.
+/// One item of a batch is booked at once. The other waits for its wallet until its last session is ended. Nobody knows
+/// whether it was booked, so the batch gets no answer. When it is sent again, it reports both.
 #[tokio::test]
 async fn a_batch_that_loses_the_database_half_way_is_told_of_no_refusal() {
     let app = one_at_a_time(1000).await;

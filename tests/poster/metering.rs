@@ -46,8 +46,8 @@ pub struct Metering {
 }
 
 impl Metering {
-    /// This many callers, spread over the services and customers. Every item is asked for at two of the services at
-    /// once (or twice at one), so that each is booked once and replayed once at least.
+    /// Starts this many callers, spread over the services and customers. Each item is sent to two of the services at
+    /// once, or twice to one. So it is booked once, and replayed at least once.
     pub fn begin(urls: &[String], customers: &[&str], callers: usize) -> Self {
         let shared = Arc::new(Shared {
             client: Client::builder().no_proxy().timeout(PATIENCE / 4).build().unwrap(),
@@ -110,7 +110,7 @@ async fn meter(shared: Arc<Shared>, caller: usize) -> Acknowledged {
 }
 
 impl Shared {
-    /// Asks for the same at two services; both must answer the same in the end.
+    /// Sends the same request to two services. In the end both must give the same answer.
     async fn twice(&self, path: &str, body: &Value, at: usize) -> Value {
         let (one, other) = tokio::join!(self.ask(path, body, at), self.ask(path, body, at + 1));
         for field in ["id", "hold_id", "amount", "created_at"] {
@@ -119,7 +119,8 @@ impl Shared {
         one
     }
 
-    /// Until it is acknowledged: at the next service after an answer that did not come or said "not now".
+    /// Sends a request until it is acknowledged. If no answer comes, or the answer is "not now", the next service gets
+    /// it.
     async fn ask(&self, path: &str, body: &Value, at: usize) -> Value {
         let asked = async {
             for url in self.urls.iter().cycle().skip(at % self.urls.len()) {
@@ -129,7 +130,7 @@ impl Shared {
                     if let Ok(body) = answer.json::<Value>().await {
                         match status {
                             StatusCode::OK | StatusCode::CREATED => return body,
-                            // Whatever happens to the database is no fault of the caller, and passes.
+                            // Trouble of the database is not a fault of the caller, and passes.
                             StatusCode::SERVICE_UNAVAILABLE => {}
                             _ => panic!("{path} {status}: {body}"),
                         }

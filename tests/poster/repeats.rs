@@ -9,7 +9,8 @@ use crate::together::usage;
 
 const CUSTOMER: &str = "whom-the-log-must-not-name";
 
-/// A server that logs all errors, as one that is not ours does, would log the key and the whole statement.
+/// The server logs all errors, as a server that we do not configure does. If a retry caused an error, the log would
+/// contain the key and the whole statement.
 #[tokio::test]
 async fn a_retry_leaves_no_trace_in_the_log_of_the_server() {
     let database = database().await;

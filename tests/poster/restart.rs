@@ -39,8 +39,8 @@ fn postmaster(data: &Path) -> Pid {
     Pid::from_raw(file.lines().next().unwrap().parse().unwrap())
 }
 
-/// Once in good order and once by a crash, after which it recovers from its log; durable, for what is not on the disk
-/// would be lost then.
+/// PostgreSQL restarts once in good order, and once after a crash, from which it recovers by its log. The cluster is
+/// durable, because otherwise the crash would lose what is not on the disk yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_is_there_once_though_postgresql_restarts() {
     let folder = Folder(std::env::temp_dir().join(format!("topup-poster-{:016x}", rand::random::<u64>())));

@@ -34,7 +34,7 @@ impl SealKey {
         let text = text.trim();
         let is_pem = text.contains("-----BEGIN PRIVATE KEY-----");
         let base64: String = match is_pem {
-            // A line of an environment file may spell its line feeds.
+            // A line of an environment file cannot hold line feeds, so they may be written as `\n` in it.
             true => text.replace("\\n", "\n").lines().filter(|line| !line.starts_with("-----")).collect(),
             false => text.to_owned(),
         };

@@ -1,5 +1,5 @@
-//! What reviewers, and we, did to the books with every figure put right afterwards: 21 tamperings of the first review,
-//! and more. The check that was there before found some of them; the table says which it passed.
+//! Tamperings by reviewers and by us. Each changes the books, and then puts every figure right. 21 are of the first
+//! review, and there are more. The check of that time found only some of them; the table says which it did not find.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +46,8 @@ enum FoundBy {
 
 struct Case {
     what: &'static str,
-    /// Whether the check of the first review passed it, or, for those beyond the review, the check that followed.
+    /// Whether the check of that time found nothing wrong. For tamperings beyond the first review, that is the check
+    /// that came after it.
     passed_before: bool,
     sql: String,
     found_by: FoundBy,
