@@ -43,8 +43,7 @@ struct World {
     /// Deductions that nobody has reversed yet.
     deductions: Mutex<Vec<(WalletKey, Entry)>>,
     booked: Mutex<Vec<Entry>>,
-    /// Orders of which something is not disputed, and disputes that are open. A task that works on one of them removes
-    /// it from here.
+    /// Orders of which something is not disputed, and open disputes. A task that works on one removes it from here.
     orders: Mutex<Vec<Order>>,
     disputes: Mutex<Vec<Dispute>>,
     over: AtomicBool,
@@ -73,8 +72,8 @@ impl World {
         })
     }
 
-    /// Mostly a new key, but sometimes one that is or was in use, by any wallet. The content of a posting follows from
-    /// its key, so a known key is a repetition. Sometimes a known key comes with other content.
+    /// Mostly a new key, but sometimes one that was used before. The content of a posting follows from its key, so a
+    /// known key is a repetition; sometimes it comes with other content.
     fn key(&self, rng: &mut StdRng) -> (String, StdRng) {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         let back = if rng.random_bool(0.1) { rng.random_range(0..20) } else { 0 };
@@ -126,8 +125,7 @@ fn metered(world: &World, rng: &mut StdRng) -> Posting {
     }
 }
 
-/// Decides what happens if the wallet is short. Of nine usages, five are refused, two fall back to the main wallet, and
-/// two are booked.
+/// What happens if the wallet is short: of nine usages, five are refused, two fall back, and two are booked.
 fn deduct(world: &World, rng: &mut StdRng) -> Posting {
     let (key, mut content) = world.key(rng);
     let content = &mut content;
@@ -206,7 +204,7 @@ async fn transfer(world: &World, rng: &mut StdRng) {
     let to = world.other(&from, rng);
     let sides =
         movement::transfer::transfer(transfer, &from.customer, money(&from, amount), &from.product, &to.product);
-    // Sometimes other postings are decided together with the transfer. If they are refused, the transfer is still made.
+    // Sometimes other postings are decided with the transfer. If they are refused, it is still made.
     let mut postings: Vec<Posting> = (0..rng.random_range(0..3)).map(|_| metered(world, rng)).collect();
     let others = postings.len();
     postings.extend(sides);

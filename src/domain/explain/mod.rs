@@ -14,8 +14,8 @@
 //!
 //! The two running totals say where the ranges end. After each entry, `paid_in` is all paid money that has come in so
 //! far, and `paid_out` is all that has gone out. For example, the first entry of a wallet is a top-up of 10. It has
-//! `paid_in` = 10, and its range is 0–10. The second entry is a usage of 4. It has `paid_out` = 4, and its range is 0–4.
-//! The two overlap in 0–4, so the top-up paid for the whole usage.
+//! `paid_in` = 10, and its range is 0–10. The second entry is a usage of 4. It has `paid_out` = 4, and its range is
+//! 0–4. The two overlap in 0–4, so the top-up paid for the whole usage.
 //!
 //! # A worked example
 //!

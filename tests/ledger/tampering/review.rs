@@ -1,5 +1,5 @@
-//! Tamperings by reviewers and by us. Each changes the books, and then puts every figure right. 21 are of the first
-//! review, and there are more. The check of that time found only some of them; the table says which it did not find.
+//! Tamperings by reviewers, 21 of the first review, and by us. Each then puts every figure right. The check of that
+//! time found only some of them; the table says which it did not find.
 
 use std::collections::BTreeSet;
 
@@ -46,8 +46,7 @@ enum FoundBy {
 
 struct Case {
     what: &'static str,
-    /// Whether the check of that time found nothing wrong. For tamperings beyond the first review, that is the check
-    /// that came after it.
+    /// Whether the check of that time found nothing wrong; for later tamperings, the check that came after it.
     passed_before: bool,
     sql: String,
     found_by: FoundBy,
