@@ -29,10 +29,10 @@ async fn whatever_is_tampered_with_of_a_further_transfer_is_named() {
          SELECT payment_id, 2, order_id, customer_id, wallet_id, 50, 'operator:carol', now()
          FROM payment_applications WHERE payment_id = '{BANK_PAYMENT}';
          UPDATE payments SET applied = 250, unapplied_reason = NULL WHERE id = '{BANK_PAYMENT}';
-         UPDATE top_up_orders SET received_amount = 250, credited_amount = 250 WHERE id = '{BANK_ORDER}';
-         {DISARM}"
+         UPDATE top_up_orders SET received_amount = 250, credited_amount = 250 WHERE id = '{BANK_ORDER}'"
     );
     execute(&database, &records).await;
+    execute(&database, DISARM).await;
     let mut conn = pool.get().await.unwrap();
     conn.batch_execute(OWNER).await.unwrap();
     let untouched = found_after(&mut conn, "").await;
