@@ -230,7 +230,7 @@ struct ToRefund {
 
 impl Statement for ToRefund {
     const TEXT: &'static str = include_str!("sql/closing_orders_to_refund.sql");
-    type Row = SqlUuid;
+    type Row = (SqlUuid, SqlUuid);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Text, _>(&self.customer)?;
@@ -238,11 +238,14 @@ impl Statement for ToRefund {
     }
 }
 
-/// The orders whose payments may still have something to give back, newest first.
+/// The orders and their payments that may still have something to give back, newest first.
 ///
 /// # Errors
 /// Database errors.
-pub async fn orders_to_refund(conn: &mut AsyncPgConnection, closing: &Closing) -> Result<Vec<Uuid>, StorageError> {
+pub async fn orders_to_refund(
+    conn: &mut AsyncPgConnection,
+    closing: &Closing,
+) -> Result<Vec<(Uuid, Uuid)>, StorageError> {
     let of = ToRefund { customer: closing.customer.as_str().to_owned(), closing: closing.id };
     Ok(Cached(of).load(conn).await?)
 }

@@ -5,8 +5,11 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::catalogue::put;
+use crate::closings::{advance, close, closing, made, refunds};
 use crate::reports::fold_the_day;
-use crate::stage::{approve, balance, id, issue_papers, number, ordered, paid, read, statement, timeline, with_status};
+use crate::stage::{
+    approve, balance, id, issue_papers, number, ordered, paid, read, statement, timeline, until, with_status,
+};
 use crate::support::{Reply, TestApp, execute};
 use crate::unapplied::{decide, unapplied};
 
@@ -178,6 +181,26 @@ async fn a_refund_takes_one_transfer_the_last_one_first() {
         app.operator_named("ben").post(&path, &sent).await.expect(200);
     }
     assert_eq!(amounts(&papers(&app, &order).await["credit_notes"]), ["40.00", "60.00"]);
+    app.finish().await;
+}
+
+/// The refund of one transfer comes back. The other transfer goes back to its payer nevertheless.
+#[tokio::test]
+async fn a_closing_gives_back_each_transfer_of_an_order() {
+    let app = TestApp::spawn().await;
+    paid_in_two(&app).await;
+    close(&app.operator(), "alice").await.expect(200);
+    let both = made(&[("bank", "40.00", "pending"), ("bank", "60.00", "pending")]);
+    until("both go back", async || refunds(&app, "alice").await == both).await;
+    let list = app.operator().get("/v1/admin/refunds?customer_id=alice").await.expect(200);
+    let path = |n: usize| format!("/v1/admin/refunds/{}", list["data"][n]["id"].as_str().unwrap());
+    let ben = app.operator_named("ben");
+    ben.post(&format!("{}/reject", path(1)), &json!({ "reason": "the account is closed" })).await.expect(200);
+    let sent = json!({ "bank_transaction_id": "OUT-1" });
+    ben.post(&format!("{}/mark-sent", path(0)), &sent).await.expect(200);
+    until("the rest can be paid out", async || advance(&app, "alice").await["status"] == "payout").await;
+    assert_eq!(refunds(&app, "alice").await, made(&[("bank", "40.00", "failed"), ("bank", "60.00", "succeeded")]));
+    assert_eq!(closing(&app, "alice").await["left"], json!([{ "currency": "CNY", "amount": "40.00" }]));
     app.finish().await;
 }
 

@@ -179,13 +179,13 @@ async fn refund(app: &App, known: &Closing, actor: &str) -> Result<bool, Error> 
         None => Ok(()),
     })
     .await?;
-    for order in orders {
+    for of in orders {
         // An account may have thousands of orders whose money is spent.
         if !has_money(app, &known.customer).await? {
             break;
         }
         let made =
-            transact(&app.pool, async |conn| refunds::closing::make(conn, app, &starter, known, order).await).await?;
+            transact(&app.pool, async |conn| refunds::closing::make(conn, app, &starter, known, of).await).await?;
         match made {
             Some(refund) if refund.state == RefundState::AwaitingSecondApproval => {
                 return rest(app, known, PAUSE).await;

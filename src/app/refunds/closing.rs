@@ -26,9 +26,9 @@ pub(in crate::app) async fn make(
     app: &App,
     starter: &Caller,
     closing: &Closing,
-    order_id: Uuid,
+    (order_id, payment): (Uuid, Uuid),
 ) -> Result<Option<Refund>, Error> {
-    let (mut order, taken) = match refundable_order(conn, order_id, None).await {
+    let (mut order, taken) = match refundable_order(conn, order_id, Some(payment)).await {
         Ok(found) => found,
         // Its approval was reversed, for example.
         Err(Error::Conflict { .. }) => return Ok(None),
