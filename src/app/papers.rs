@@ -63,6 +63,8 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
     let applied = applications::of_order(conn, &order).await?;
     // If a payment was applied twice, this is its last receipt.
     let receipt = earlier.iter().rfind(|paper| due.refers_to(paper));
+    // If its money never came, the last one whose money came.
+    let receipt = earlier.iter().rfind(|paper| due.refers_to(paper) && !is_reversed(paper, &earlier)).or(receipt);
     let amounts = match (due.kind, receipt) {
         (PaperKind::Receipt, _) => {
             let is_it = |one: &&Application| one.payment_id == due.payment_id && Some(one.n) == due.application;
@@ -71,7 +73,7 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
             Some(PaperAmounts::received_by(application))
         }
         (PaperKind::CreditNote, Some(receipt)) => {
-            require_receipts(due, &applied, &earlier)?;
+            require_earlier(due, &applied, &earlier)?;
             credit_note(conn, due, &order, receipt, &earlier).await?
         }
         (PaperKind::Cancellation, Some(_)) => cancelled(conn, due, &order, &earlier).await?,
@@ -102,16 +104,27 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
     Ok(store::issue(conn, &paper).await?)
 }
 
-/// Requires that everything that was received before it has its receipt: a credit note is a share of all of it.
-fn require_receipts(due: &DuePaper, applied: &[Application], earlier: &[Paper]) -> Result<(), Error> {
-    let has_receipt = |one: &Application| {
+/// Whether one of the papers of its order says that the money of a receipt never came.
+fn is_reversed(receipt: &Paper, papers: &[Paper]) -> bool {
+    let is_its = |note: &Paper| (note.payment_id, note.application) == (receipt.payment_id, receipt.application);
+    papers.iter().any(|note| note.kind == PaperKind::CreditNote && is_its(note))
+}
+
+/// Requires that everything that was received before it has its receipt, and the credit note of a reversal if there was
+/// one: a credit note is a share of all that stands.
+fn require_earlier(due: &DuePaper, applied: &[Application], earlier: &[Paper]) -> Result<(), Error> {
+    let has = |one: &Application, kind: PaperKind| {
         let is_its = |paper: &Paper| (paper.payment_id, paper.application) == (one.payment_id, Some(one.n));
-        earlier.iter().any(|paper| paper.kind == PaperKind::Receipt && is_its(paper))
+        earlier.iter().any(|paper| paper.kind == kind && is_its(paper))
+    };
+    let is_complete = |one: &Application| {
+        let is_reversed = one.reversed_at.is_some_and(|at| at < due.happened_at);
+        has(one, PaperKind::Receipt) && (!is_reversed || has(one, PaperKind::CreditNote))
     };
     let mut before = applied.iter().filter(|one| one.applied_at <= due.happened_at);
-    match before.all(has_receipt) {
+    match before.all(is_complete) {
         true => Ok(()),
-        false => Err(Error::Internal("the receipts of what an order received before something went back of it")),
+        false => Err(Error::Internal("the papers of what an order received before something went back of it")),
     }
 }
 

@@ -1,8 +1,10 @@
 //! A further bank transfer for a completed order: it adds what it would have added if all had come at once, and is
 //! reversed and refunded by itself.
 
+use chrono::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use topup::app::papers::issue_due;
 
 use crate::catalogue::put;
 use crate::closings::{advance, close, closing, made, refunds};
@@ -181,6 +183,37 @@ async fn a_refund_takes_one_transfer_the_last_one_first() {
         app.operator_named("ben").post(&path, &sent).await.expect(200);
     }
     assert_eq!(amounts(&papers(&app, &order).await["credit_notes"]), ["40.00", "60.00"]);
+    app.finish().await;
+}
+
+/// One transfer serves an order twice, and the second part is reversed. The credit note of a refund after that refers
+/// to the receipt of the first part, and waits until the reversal has its own.
+#[tokio::test]
+async fn a_credit_note_refers_to_money_that_has_come() {
+    let app = TestApp::spawn().await;
+    execute(&app.database, "ALTER TABLE papers ADD CONSTRAINT refused CHECK (source NOT LIKE 'adj%')").await;
+    let order = ordered(&app, "alice", "bank_transfer", "CNY", "100").await;
+    let mut stated = statement("60.00", "line-1");
+    stated["transaction_amount"] = json!("100.00");
+    app.operator().post(&format!("/v1/admin/top-up-orders/{order}/approve"), &stated).await.expect(200);
+    let payment = unapplied(&app, "").await[0]["id"].as_str().unwrap().to_owned();
+    apply(&app, "anna", &payment, &order).await.expect(200);
+    reverse(&app, "anna", &order, version(&app, &order).await).await.expect(200);
+    let refunded = refund(&app, &order, "60.00").await.expect(201);
+    let path = format!("/v1/admin/refunds/{}/mark-sent", id(&refunded));
+    let sent = json!({ "bank_transaction_id": "OUT-1" });
+    app.operator_named("ben").post(&path, &sent).await.expect(200);
+    let both_wait = async || {
+        issue_due(&app.server.app, Duration::zero(), 50).await.unwrap();
+        number(&app, "count(*) FROM papers_due WHERE failure IS NOT NULL").await == 2
+    };
+    until("both credit notes are set aside", both_wait).await;
+
+    execute(&app.database, "ALTER TABLE papers DROP CONSTRAINT refused; UPDATE papers_due SET try_at = now()").await;
+    let papers = papers(&app, &order).await;
+    assert_eq!(amounts(&papers["credit_notes"]), ["40.00", "60.00"]);
+    assert_eq!(papers["credit_notes"][0]["receipt_id"], papers["further_receipts"][0]["id"]);
+    assert_eq!(papers["credit_notes"][1]["receipt_id"], papers["receipt"]["id"]);
     app.finish().await;
 }
 
