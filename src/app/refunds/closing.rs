@@ -13,9 +13,9 @@ use crate::domain::refund::Refund;
 use crate::domain::refund::refundable::RefundBasis;
 use crate::storage::{Connection, closings, ledger, own_word as moves, refunds};
 
-/// Refunds as much of an order as its next payment can give back and the account has, in the caller's transaction. The
+/// Refunds as much of an order as this payment can give back and the account has, in the caller's transaction. The
 /// refund counts as moved by the operator who started the closing. If that operator may not move so much alone, or may
-/// not move money at all, the refund waits for a second operator. `None` if nothing of the order can go back.
+/// not move money at all, the refund waits for a second operator. `None` if nothing of the payment can go back.
 ///
 /// Locks are taken in the order of every refund: order, payment, the operator's lock (`own_word`), wallets, closing.
 ///

@@ -7,7 +7,8 @@
 //!
 //! One transaction at a time runs per wallet, and at most a quarter of the pool is used for all of them.
 //!
-//! Example: an operator's session holds the row of A's wallet for a minute. The flush that meets the lock waits 500 ms.
+//! Example: an operator's session holds the row of A's wallet for a minute. A lane waits 250 ms for a lock, and has two
+//! flushes outstanding, so other customers wait half a second at most.
 //! Then the other postings of the flush are booked, and A's usage gets 503 after ten seconds. Later flushes contain no
 //! posting of A.
 
@@ -102,6 +103,20 @@ impl Parked {
         for key in keys {
             if let Some(subject) = subjects.get_mut(key) {
                 subject.until = until;
+            }
+        }
+        self.tidy(&mut subjects);
+    }
+
+    /// Parks the wallets that these jobs name, before their postings are grouped: the next flush may be taken before
+    /// that, and must not meet the same lock.
+    fn mark(&self, jobs: &[Job]) {
+        let until = Some(Instant::now() + PARKED);
+        let nothing = HoldWallets::new();
+        let mut subjects = self.lock();
+        for posting in jobs.iter().flat_map(|job| &job.postings) {
+            for key in wallets(posting, &nothing) {
+                subjects.entry(key.clone()).or_default().until = until;
             }
         }
         self.tidy(&mut subjects);
@@ -204,6 +219,9 @@ pub(super) fn isolate(shared: &Arc<Shared>, jobs: Vec<Job>, cause: Cause) {
         } else {
             job.answer(Err(EngineError::Overloaded));
         }
+    }
+    if cause == Cause::Met {
+        shared.parked.mark(&admitted);
     }
     let room = TakenRoom { shared: Arc::clone(shared), taken };
     tokio::spawn(write_alone(room, admitted, cause));
@@ -383,4 +401,31 @@ async fn take_all(turns: Vec<Arc<tokio::sync::Mutex<()>>>) -> Vec<OwnedMutexGuar
 
 fn is_locked(answer: Option<&PostingAnswer>) -> bool {
     matches!(answer, Some(Err(Trouble::Locked)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::domain::customer::CustomerId;
+    use crate::domain::movement::expiry::sweep;
+    use crate::domain::product::Product;
+    use crate::engine::poster::PosterSettings;
+    use crate::storage::pool::Pool;
+
+    /// A flush is often taken before the task runs that writes the postings alone.
+    #[tokio::test]
+    async fn wallets_that_met_a_lock_are_parked_before_the_next_flush_is_taken() {
+        let pool = Pool::new(&"postgresql://nobody@127.0.0.1:1/none".into(), 4).unwrap();
+        let shared = Arc::new(Shared::new(&pool, PosterSettings::default()));
+        let job = |customer: &str| {
+            let customer = CustomerId::new(customer).unwrap();
+            let wallet = WalletKey { customer, currency: "CNY".parse().unwrap(), product: Product::main() };
+            Job::new(&shared, vec![sweep(wallet)], Instant::now(), oneshot::channel().0)
+        };
+        isolate(&shared, vec![job("locked")], Cause::Met);
+        let others = divert(&shared, vec![job("locked"), job("other")], None).await;
+        assert_eq!(others.len(), 1);
+    }
 }

@@ -32,6 +32,8 @@ pub enum Purpose {
     Requests,
     /// Writes the flushes of the poster: as `Requests`, with fixed plans of its statements.
     ///
+    /// A lock is waited for 250 ms: a lane has two flushes outstanding, and both can meet the same lock.
+    ///
     /// The statements find wallets and holds by index only, so that they lock them in the order in which the arrays
     /// name them. They are planned once, for arrays of any length: otherwise PostgreSQL would plan them for the arrays
     /// of each call, which takes longer than the work. `pg_stat_activity` shows the session as `topup lane`.
@@ -55,7 +57,7 @@ impl Purpose {
                  SET tcp_user_timeout = '20s'"
             }
             Self::Lane => {
-                "SET lock_timeout = '500ms'; SET statement_timeout = '10s'; \
+                "SET lock_timeout = '250ms'; SET statement_timeout = '10s'; \
                  SET idle_in_transaction_session_timeout = '5s'; \
                  SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3; \
                  SET tcp_user_timeout = '20s'; \
