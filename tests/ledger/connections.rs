@@ -161,7 +161,7 @@ async fn every_session_has_the_limits_of_its_purpose() {
     }
     let (pool, _) = database(2).await;
     for (purpose, limits) in
-        [(Purpose::Requests, "500ms 10s 5s"), (Purpose::Lane, "500ms 10s 5s"), (Purpose::Maintenance, "1min 0 5min")]
+        [(Purpose::Requests, "500ms 10s 5s"), (Purpose::Lane, "250ms 10s 5s"), (Purpose::Maintenance, "1min 0 5min")]
     {
         let mut conn = pool.open(purpose).await.unwrap();
         let sql = "SELECT current_setting('lock_timeout') || ' ' || current_setting('statement_timeout') || ' ' || \
