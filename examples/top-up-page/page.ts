@@ -51,12 +51,13 @@ function tell(text: string, isBad = false): void {
   $("message").classList.toggle("bad", isBad);
 }
 
-/** Does what a person asked for; says what was refused in the service's own words. */
-async function attempt(work: () => Promise<void>): Promise<void> {
+/** Does what a person asked for; says what was refused in the service's own words. An old answer says nothing. */
+async function attempt(work: () => Promise<void>, isCurrent = () => true): Promise<void> {
   try {
     await work();
-    if ($("message").classList.contains("bad")) tell("");
+    if (isCurrent() && $("message").classList.contains("bad")) tell("");
   } catch (error) {
+    if (!isCurrent()) return;
     const problem = error instanceof Refused ? error.problem : undefined;
     const fields = problem?.errors?.map((field) => word(field.code, field.detail)).join(" ");
     const changed = problem?.code === "price_changed" || problem?.code === "agreement_changed";
@@ -112,7 +113,7 @@ async function price(): Promise<void> {
       channel = (usable.find((one) => one.recommended) ?? usable[0])?.channel;
     }
     showChannels();
-  });
+  }, () => mine === asked);
 }
 
 function showChannels(): void {
