@@ -121,11 +121,10 @@ try:
     choose("#flow-type", "")
 
     # By the two other companies, each in its currency: to its page, and back.
-    for currency, amount, channel in (("USD", "11", "paypal"), ("VND", "120000", "vnpay")):
+    for currency, sign, amount, channel in (("USD", "$", "11", "paypal"), ("VND", "\u20ab", "120000", "vnpay")):
         choose("#currency", currency)
-        browser.until(f"{currency} is chosen", lambda: browser.run(
-            "return document.querySelector('#currency').value === arguments[0] && !!document.querySelector('#price').innerText",
-            currency))
+        # The page proposes an amount of this currency before it shows a price.
+        browser.until(f"{currency} is chosen", lambda: sign in browser.text("#presets") and sign in browser.text("#price"))
         browser.write("#amount", amount)
         browser.until(f"{channel} is offered", lambda: browser.run(
             "return document.querySelector(`#channels [value=${arguments[0]}]`)?.disabled === false", channel))
