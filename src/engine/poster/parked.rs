@@ -405,6 +405,8 @@ fn is_locked(answer: Option<&PostingAnswer>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use tokio::sync::oneshot;
 
     use super::*;
