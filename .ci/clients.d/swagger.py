@@ -140,6 +140,14 @@ def execute(tag: str, operation: str) -> tuple[str, str]:
         file = Path(folder.name, operation)
         file.write_bytes(FILES[operation]())
         browser.choose_file(f"{block} input[type=file]", str(file))
+    # Before its schemas are resolved, an opened operation cannot be executed.
+    browser.until(f"{operation} is resolved", lambda: browser.run("""
+        const select = window.ui.getSystem().specSelectors;
+        for (const [path, item] of select.specJson().get("paths").entries())
+            for (const [method, one] of item.entries())
+                if (one?.get?.("operationId") === arguments[0])
+                    return select.specResolvedSubtree(["paths", path, method]) != null;
+        return false""", operation))
     click(".execute")
     status, body = browser.until(f"an answer of {operation}", lambda: browser.run("""
         const answer = document.querySelector(arguments[0]);
